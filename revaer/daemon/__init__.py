@@ -1,0 +1,1 @@
+"""The process: data directory, signals, exit codes, and the wiring where the slices meet."""

@@ -1,0 +1,129 @@
+"""The data directory: its layout, the lock that keeps a second daemon out, and the small files beside the database."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from revaer.daemon.errors import DirectoryLocked, DirectoryUnusable
+from revaer.files import write_atomically
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """Where a node keeps everything; see the contract's section 7 for the layout."""
+
+    root: Path
+
+    @property
+    def resume(self) -> Path:
+        """Fast-resume records and copies of intents."""
+        return self.root / "resume"
+
+    @property
+    def downloads(self) -> Path:
+        """Where torrents go that name no directory."""
+        return self.root / "downloads"
+
+    @property
+    def library(self) -> Path:
+        """Where finished entries are published."""
+        return self.root / "library"
+
+    @property
+    def credentials(self) -> Path:
+        """The admin key for commands on this node."""
+        return self.root / "credentials.json"
+
+    @property
+    def runtime(self) -> Path:
+        """Where the running daemon answers."""
+        return self.root / "runtime.json"
+
+    def prepare(self) -> None:
+        """Make the directories and prove that they can be written.
+
+        Raises:
+            DirectoryUnusable: with the path and what the system said.
+        """
+        for folder in (self.root, self.resume, self.downloads, self.library):
+            try:
+                folder.mkdir(mode=0o700 if folder == self.root else 0o755, parents=True, exist_ok=True)
+                probe = folder / f".revaer-probe-{os.getpid()}"
+                probe.write_bytes(b"")
+                probe.unlink()
+            except OSError as error:
+                raise DirectoryUnusable(
+                    f"cannot write the data directory: {folder}: {error.strerror or error}. "
+                    "Give it to the user that runs revaer, or choose another with --data-dir."
+                ) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for this process; the kernel lets go when the process dies.
+
+        Raises:
+            DirectoryLocked: another process holds it; the message names it.
+            DirectoryUnusable: the lock file cannot be opened.
+        """
+        path = self.root / "lock"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DirectoryUnusable(f"cannot open {path}: {error.strerror}") from error
+        try:
+            self._acquire(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _acquire(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise DirectoryUnusable(f"cannot lock {self.root}: {error.strerror}") from error
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            raise DirectoryLocked(
+                f"another revaer daemon (process {holder or 'unknown'}) already runs on {self.root}. "
+                "Stop it first, or give this one another --data-dir."
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def next_epoch(self) -> int:
+        """Count this start, durably, and return the count; event ids grow with it.
+
+        Raises:
+            DirectoryUnusable: the counter cannot be written.
+        """
+        path = self.root / "epoch"
+        try:
+            epoch = _stored_epoch(path) + 1
+            write_atomically(path, f"{epoch}\n".encode())
+        except OSError as error:
+            raise DirectoryUnusable(f"cannot write {path}: {error.strerror}") from error
+        return epoch
+
+    def announce(self, *, url: str, epoch: int) -> None:
+        """Tell commands on this node where the daemon answers."""
+        write_atomically(self.runtime, json.dumps({"pid": os.getpid(), "url": url, "epoch": epoch}).encode())
+
+    def withdraw(self) -> None:
+        """Take the announcement back."""
+        self.runtime.unlink(missing_ok=True)
+
+
+def _stored_epoch(path: Path) -> int:
+    """Read the counter; one that is damaged restarts beyond anything a client may have seen."""
+    try:
+        text = path.read_text("ascii", "replace").strip()
+    except FileNotFoundError:
+        return 0
+    return int(text) if text.isascii() and text.isdigit() else int(path.stat().st_mtime)

@@ -1,0 +1,175 @@
+"""The event vocabulary: one frozen dataclass per kind, and the one fold that turns events into views.
+
+The session changes its catalogue by the same `fold` that every reader uses, so a reader that starts from a snapshot and
+applies the events after it arrives at the same catalogue by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeAlias
+
+from revaer.types import Descriptor, Progress, StateView, TorrentId, TorrentState, TorrentView
+
+EVENT_KINDS = frozenset(
+    {
+        "torrent_added",
+        "files_discovered",
+        "progress",
+        "state_changed",
+        "completed",
+        "metadata_updated",
+        "torrent_removed",
+        "fsops_started",
+        "fsops_progress",
+        "fsops_completed",
+        "fsops_failed",
+        "settings_changed",
+        "health_changed",
+        "selection_reconciled",
+        "guardrail_tripped",
+        "authoring_progress",
+    }
+)
+"""Every kind a client may name in a filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentAdded:
+    """A torrent was accepted, or restored at a start; carries its whole view."""
+
+    kind: ClassVar[str] = "torrent_added"
+    torrent_id: TorrentId
+    view: TorrentView
+
+
+@dataclass(frozen=True, slots=True)
+class FilesDiscovered:
+    """The file list is known and the selection was applied to it. Sizes in bytes."""
+
+    kind: ClassVar[str] = "files_discovered"
+    torrent_id: TorrentId
+    files: int
+    selected: int
+    bytes_total: int
+    bytes_selected: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReported:
+    """The figures of all torrents that changed since the last tick, in one batch."""
+
+    kind: ClassVar[str] = "progress"
+    items: Mapping[TorrentId, Progress]
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """A torrent entered another state, or the same state with another message."""
+
+    kind: ClassVar[str] = "state_changed"
+    torrent_id: TorrentId
+    previous: TorrentState
+    state: StateView
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Every wanted byte is verified and on disk."""
+
+    kind: ClassVar[str] = "completed"
+    torrent_id: TorrentId
+    completed_at: float
+    content_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataUpdated:
+    """Facts that a list shows changed; `changed` names the fields of the descriptor."""
+
+    kind: ClassVar[str] = "metadata_updated"
+    torrent_id: TorrentId
+    descriptor: Descriptor
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentRemoved:
+    """A torrent is gone; with `data_deleted` its payload too."""
+
+    kind: ClassVar[str] = "torrent_removed"
+    torrent_id: TorrentId
+    data_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionReconciled:
+    """At a start, what the engine remembered differed from what the user asked for; the user's wish won."""
+
+    kind: ClassVar[str] = "selection_reconciled"
+    torrent_id: TorrentId
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChanged:
+    """A component became better or worse."""
+
+    kind: ClassVar[str] = "health_changed"
+    component: str
+    previous: str
+    state: str
+    reason: str
+    generation: int
+
+
+Event: TypeAlias = (
+    TorrentAdded
+    | FilesDiscovered
+    | ProgressReported
+    | StateChanged
+    | Completed
+    | MetadataUpdated
+    | TorrentRemoved
+    | SelectionReconciled
+    | HealthChanged
+)
+
+
+def coalescing_key(event: Event) -> str | None:
+    """Name the slot in which a newer event may replace an older one; `None` for events that must all arrive."""
+    return "progress" if isinstance(event, ProgressReported) else None
+
+
+def merge(older: Event, newer: Event) -> Event:
+    """Combine two progress batches: per torrent the last value wins."""
+    if isinstance(older, ProgressReported) and isinstance(newer, ProgressReported):
+        return ProgressReported({**older.items, **newer.items})
+    return newer
+
+
+def fold(view: TorrentView, event: Event, at: float) -> TorrentView:
+    """Apply one event to the view of the torrent it is about.
+
+    Args:
+        view: the torrent before the event.
+        event: an event that names this torrent; `TorrentAdded` replaces the view, `TorrentRemoved` leaves it unchanged.
+        at: when the event was published, Unix seconds.
+    """
+    match event:
+        case TorrentAdded(view=added):
+            return replace(added, last_updated=at)
+        case ProgressReported(items=items):
+            progress = items.get(view.id)
+            return view if progress is None else TorrentView(view.id, view.descriptor, view.state, progress, at)
+        case StateChanged(state=state):
+            return TorrentView(view.id, view.descriptor, state, view.progress, at)
+        case MetadataUpdated(descriptor=descriptor):
+            return TorrentView(view.id, descriptor, view.state, view.progress, at)
+        case Completed(completed_at=completed_at):
+            descriptor = replace(view.descriptor, completed_at=completed_at)
+            return TorrentView(view.id, descriptor, view.state, view.progress, at)
+        case _:
+            return view

@@ -1,0 +1,128 @@
+"""What others may say to the resume store: keep an intent, forget it, load everything, keep a fast-resume record."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from actors import Refused, Request
+from revaer.types import InfoHash, TorrentId, TorrentOptions
+
+
+class ResumeRefusal(Refused):
+    """The resume store could not do what was asked; nothing was half-accepted."""
+
+
+class StoreUnavailable(ResumeRefusal):
+    """The database cannot be reached, so the wish could not be made durable. Try again after `retry_after` seconds."""
+
+    def __init__(self, reason: str, *, retry_after: float = 2.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class IntentConflict(ResumeRefusal):
+    """Another intent already holds one of these info-hashes or this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removing:
+    """A removal that was accepted and must be finished, also after a crash."""
+
+    delete_data: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A torrent that should exist: its source and everything the user asked for. At least one source is set."""
+
+    torrent_id: TorrentId
+    hashes: InfoHash
+    info_hash: str
+    options: TorrentOptions
+    added_at: float
+    magnet: str | None = None
+    metainfo: bytes | None = None
+    completed_at: float | None = None
+    removing: Removing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersistIntent(Request[None]):
+    """Make a new intent durable. Answered after the commit; many concurrent requests share one transaction.
+
+    Raises (at the asker): StoreUnavailable, IntentConflict.
+    """
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateIntent(Request[None]):
+    """Replace the stored intent of the same id, durably. Raises: StoreUnavailable."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetIntent(Request[None]):
+    """Delete an intent and its files for good; unknown ids are fine. Raises: StoreUnavailable."""
+
+    torrent_id: TorrentId
+
+
+@dataclass(frozen=True, slots=True)
+class SaveRecord:
+    """Keep this fast-resume record, atomically and in the background; a newer one of the same torrent replaces a
+    waiting one."""
+
+    torrent_id: TorrentId
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FlushRecords(Request[int]):
+    """Answer, with the number of records written since the start, once everything accepted so far is on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkClean(Request[None]):
+    """Record that every engine change is saved: the next start need not look for pieces that the records lack."""
+
+
+class RecordVerdict(enum.StrEnum):
+    """What became of a torrent's fast-resume record at load."""
+
+    GOOD = "good"
+    MISSING = "missing"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """One torrent as loaded: the intent that wins, the record when it is usable, and why not otherwise."""
+
+    intent: Intent
+    record: bytes | None
+    verdict: RecordVerdict
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Everything that should exist. `clean` tells that the last stop flushed all; `from_copies` that the database was
+    away and the intents came from their last-known copies."""
+
+    torrents: tuple[Recovered, ...]
+    clean: bool
+    from_copies: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoadAll(Request[Recovery]):
+    """Load and reconcile every intent and record of this node."""
+
+
+ResumeMessage: TypeAlias = PersistIntent | UpdateIntent | ForgetIntent | SaveRecord | FlushRecords | MarkClean | LoadAll

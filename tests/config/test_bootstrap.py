@@ -1,0 +1,78 @@
+"""An unattended start reads its changeset strictly."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from revaer.config.bootstrap import ConfigError, load_configuration
+from revaer.config.documents import Configuration
+
+
+def written(path: Path, document: object) -> Path:
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    configuration = load_configuration(None)
+
+    assert configuration == Configuration()
+    assert configuration.engine_profile.encryption == "prefer"
+    assert configuration.app_profile.bind_addr == "127.0.0.1"
+
+
+def test_given_fields_replace_defaults(tmp_path: Path) -> None:
+    path = written(tmp_path / "b.json", {"engine_profile": {"listen_interfaces": ["127.0.0.1"], "listen_port": 0}})
+
+    profile = load_configuration(path).engine_profile
+
+    assert (profile.listen_interfaces, profile.listen_port, profile.dht) == (["127.0.0.1"], 0, True)
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer"),
+    [
+        ({"engine_profile": {"listen_port": 70_000}}, "/engine_profile/listen_port"),
+        ({"engine_profile": {"listen_port": "6881"}}, "/engine_profile/listen_port"),
+        ({"engine_profile": {"listen_interfaces": []}}, "/engine_profile/listen_interfaces"),
+        ({"engine_profile": {"listen_interfaces": ["eth0", "a b"]}}, "/engine_profile/listen_interfaces/1"),
+        ({"engine_profile": {"max_upload_bps": 2**31}}, "/engine_profile/max_upload_bps"),
+        ({"engine_profile": {"max_upload_bps": -1}}, "/engine_profile/max_upload_bps"),
+        ({"engine_profile": {"encryption": "maybe"}}, "/engine_profile/encryption"),
+        ({"engine_profile": {"dht": "no"}}, "/engine_profile/dht"),
+        ({"engine_profile": {"speed": 1}}, "/engine_profile/speed"),
+        ({"engine_profile": None}, "/engine_profile"),
+        ({"fun/ny~": 1}, "/fun~1ny~0"),
+        ([], ""),
+    ],
+)
+def test_every_refusal_names_its_pointer(tmp_path: Path, document: object, pointer: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load_configuration(written(tmp_path / "b.json", document))
+
+    assert [found for found, _ in refusal.value.problems] == [pointer]
+    assert f"{pointer or '/'}: " in str(refusal.value)
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path / "b.json", {"engine_profile": {"dht": 1, "lsd": "x"}, "unknown": {}})
+
+    with pytest.raises(ConfigError) as refusal:
+        load_configuration(path)
+
+    assert len(refusal.value.problems) == 3
+
+
+@pytest.mark.parametrize("content", ["", "{", "NaN", '{"engine_profile": {"listen_port": 1e999}}'])
+def test_bytes_that_are_no_document_are_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "b.json"
+    path.write_text(content)
+
+    with pytest.raises(ConfigError, match="is refused"):
+        load_configuration(path)
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.json is refused"):
+        load_configuration(tmp_path / "absent.json")
