@@ -1,0 +1,46 @@
+"""The daemon's process: from the command line to an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import structlog
+import trio
+
+from revaer.config.bootstrap import ConfigError, load_configuration
+from revaer.daemon.directory import DataDirectory
+from revaer.daemon.environment import Environment, read_environment
+from revaer.daemon.errors import DaemonError, UsageError
+from revaer.daemon.node import Node
+from revaer.daemon.options import ServeOptions
+from revaer.telemetry.logs import configure_logs
+
+log = structlog.get_logger("revaer.daemon")
+
+
+def serve(options: ServeOptions) -> int:
+    """Run the daemon until it is told to stop.
+
+    Returns:
+        0 after an orderly stop; 2 when what was asked for is wrong; 3 when it could not start or had to give up.
+    """
+    environment = read_environment()
+    configure_logs(level=environment.log_level, form=environment.log_format)
+    try:
+        return _serve(options, environment)
+    except DaemonError as error:
+        log.critical("daemon_refused", reason=str(error), exit_code=error.exit_code)
+        sys.stderr.write(f"revaer: {error}\n")
+        return error.exit_code
+
+
+def _serve(options: ServeOptions, environment: Environment) -> int:
+    try:
+        configuration = load_configuration(environment.bootstrap_file)
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
+    directory = DataDirectory(options.data_dir.absolute())
+    directory.prepare()
+    with directory.locked():
+        node = Node(options=options, environment=environment, configuration=configuration, directory=directory)
+        return trio.run(node.run)
