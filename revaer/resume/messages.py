@@ -27,6 +27,14 @@ class IntentConflict(ResumeRefusal):
     """Another intent already holds one of these info-hashes or this id."""
 
 
+class UnstorableIntent(ResumeRefusal):
+    """The intent holds what cannot be stored, for example a NUL in a text; the message says what."""
+
+
+class UnknownIntent(ResumeRefusal):
+    """No intent has this id, so there is nothing to update or to load."""
+
+
 @dataclass(frozen=True, slots=True)
 class Removing:
     """A removal that was accepted and must be finished, also after a crash."""
@@ -36,7 +44,11 @@ class Removing:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A torrent that should exist: its source and everything the user asked for. At least one source is set."""
+    """A torrent that should exist: its source and everything the user asked for. At least one source is set, except in
+    `UpdateIntent`, where an absent source keeps the stored one.
+
+    `moving_to` is set while the payload moves to another directory: a start that finds it looks where the files are.
+    """
 
     torrent_id: TorrentId
     hashes: InfoHash
@@ -47,6 +59,7 @@ class Intent:
     metainfo: bytes | None = None
     completed_at: float | None = None
     removing: Removing | None = None
+    moving_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,13 @@ class PersistIntent(Request[None]):
 
 @dataclass(frozen=True, slots=True)
 class UpdateIntent(Request[None]):
-    """Replace the stored intent of the same id, durably. Raises: StoreUnavailable."""
+    """Replace the stored intent of the same id, durably, except its sources: `magnet=None` keeps the stored magnet and
+    `metainfo=None` keeps the stored metainfo, each by itself. So nobody needs to hold metainfo in memory to change an
+    option. Every other field is replaced, `None` included. Repeating it is harmless; an id that is not stored is
+    refused.
+
+    Raises (at the asker): StoreUnavailable, IntentConflict (its hashes belong to another intent), UnknownIntent.
+    """
 
     intent: Intent
 
@@ -125,4 +144,17 @@ class LoadAll(Request[Recovery]):
     """Load and reconcile every intent and record of this node."""
 
 
-ResumeMessage: TypeAlias = PersistIntent | UpdateIntent | ForgetIntent | SaveRecord | FlushRecords | MarkClean | LoadAll
+@dataclass(frozen=True, slots=True)
+class LoadOne(Request[Recovered]):
+    """Load one intent with its sources, and its record: for a torrent that must enter the engine again later (its
+    storage is back, a duplicate is gone). Served from the last-known copy when the database is away.
+
+    Raises (at the asker): StoreUnavailable (no copy either), UnknownIntent.
+    """
+
+    torrent_id: TorrentId
+
+
+ResumeMessage: TypeAlias = (
+    PersistIntent | UpdateIntent | ForgetIntent | SaveRecord | FlushRecords | MarkClean | LoadAll | LoadOne
+)

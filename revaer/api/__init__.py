@@ -1,0 +1,1 @@
+"""The HTTP side: requests in, problems explained, events streamed. The actor is `revaer.api.actor.ApiActor`."""

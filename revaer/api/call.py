@@ -1,0 +1,192 @@
+"""One request as handlers see it, and the answers they may give."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import parse_qsl
+
+import orjson
+import trio
+from hypercorn.typing import ASGIReceiveCallable, HTTPScope
+
+from revaer.api.errors import BodyTooLarge, ClientGone, InvalidParam, MalformedRequest
+from revaer.api.settings import BODY_STALL_SECONDS
+
+if TYPE_CHECKING:
+    from revaer.security.authenticate import Principal
+
+MAX_QUERY_FIELDS = 64
+
+
+class Call:
+    """A request: its head, and its body when it is asked for.
+
+    Attributes:
+        method: in capitals.
+        path: without the query, percent-decoded.
+        headers: by lower-case name; of a repeated field the first.
+        request_id: the id that logs, events and the answer carry.
+        principal: whose key it came with; None before that is known, and for calls that need none.
+        args: the variable parts of the path.
+        has_unread_body: whether the client may still be sending.
+    """
+
+    __slots__ = (
+        "_receive",
+        "_scope",
+        "args",
+        "has_unread_body",
+        "headers",
+        "method",
+        "path",
+        "principal",
+        "request_id",
+    )
+
+    def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> None:
+        headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        self._scope = scope
+        self._receive = receive
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: Mapping[str, str] = headers
+        self.request_id = ""
+        self.principal: Principal | None = None
+        self.args: Mapping[str, str] = {}
+        self.has_unread_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+    @property
+    def client(self) -> str:
+        """The address the call comes from."""
+        client = self._scope.get("client")
+        return client[0] if client else ""
+
+    @property
+    def local_address(self) -> str:
+        """The address of this host that the call came to."""
+        server = self._scope.get("server")
+        return server[0] if server else ""
+
+    def query(self, known: frozenset[str]) -> dict[str, str]:
+        """Return the query's parameters.
+
+        Args:
+            known: the parameters that this call takes.
+
+        Raises:
+            MalformedRequest: one is unknown, given twice or empty, or the query is broken.
+        """
+        raw = self._scope["query_string"]
+        if not raw:
+            return {}
+        try:
+            pairs = parse_qsl(
+                raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS
+            )
+        except ValueError as error:
+            raise MalformedRequest("the query of the URL is broken, or too long") from error
+        wrong: list[InvalidParam] = []
+        found: dict[str, str] = {}
+        for name, value in pairs:
+            pointer = f"/query/{escape(name)}"
+            if name not in known:
+                wrong.append(
+                    InvalidParam(pointer, f"unknown parameter; there are {', '.join(sorted(known)) or 'none'}")
+                )
+            elif name in found:
+                wrong.append(InvalidParam(pointer, "given twice; values of a list are separated by commas"))
+            elif not value:
+                wrong.append(InvalidParam(pointer, "has no value"))
+            found[name] = value
+        if wrong:
+            raise MalformedRequest("a parameter of the URL is wrong", wrong)
+        return found
+
+    async def read_body(self, limit: int, what: str = "the body") -> bytes:
+        """Read the whole body.
+
+        Args:
+            limit: bytes it may have.
+            what: how to call it in an error.
+
+        Raises:
+            BodyTooLarge: it is larger.
+            MalformedRequest: it stopped coming.
+            ClientGone: the client left.
+        """
+        announced = self.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > limit:
+            raise BodyTooLarge(what, limit)
+        chunks: list[bytes] = []
+        size = 0
+        while self.has_unread_body:
+            chunk = await self._next_chunk()
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge(what, limit)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def discard_body(self, limit: int) -> None:
+        """Read on, about `limit` bytes at most, and keep nothing: a client that still sends must hear the answer."""
+        size = 0
+        while self.has_unread_body and size < limit:
+            size += len(await self._next_chunk())
+
+    async def wait_gone(self) -> None:
+        """Return when the client leaves, or has the whole answer."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return
+
+    async def _next_chunk(self) -> bytes:
+        with trio.move_on_after(BODY_STALL_SECONDS) as patience:
+            message = await self._receive()
+        if patience.cancelled_caught:
+            self.has_unread_body = False
+            raise MalformedRequest(f"the body stopped coming for {BODY_STALL_SECONDS:g} s")
+        if message["type"] != "http.request":
+            self.has_unread_body = False
+            raise ClientGone
+        self.has_unread_body = message.get("more_body", False)
+        return message.get("body", b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Send: TypeAlias = Callable[[bytes], Awaitable[None]]
+"""Sends a piece of a streamed answer; waits while the client does not take it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReply:
+    """An answer of status 200 that goes on until `produce` returns or the client leaves."""
+
+    produce: Callable[[Send], Awaitable[None]]
+    content_type: str
+
+
+Answer: TypeAlias = Reply | StreamReply
+
+
+def json_reply(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """Answer with a JSON document."""
+    return Reply(status, orjson.dumps(document), headers=headers or {})
+
+
+def escape(token: str) -> str:
+    """Write a name as one token of a JSON Pointer (RFC 6901)."""
+    return token.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,96 @@
+"""What the API itself raises, under one root. `revaer.api.problems` says how each looks to a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidParam:
+    """One wrong value: a JSON Pointer to it and what is wrong, for people."""
+
+    pointer: str
+    message: str
+
+
+class ApiError(Exception):
+    """Root of what the API raises."""
+
+
+class MalformedRequest(ApiError):
+    """The request cannot be understood: broken JSON, a bad id, an unknown or wrong parameter."""
+
+    def __init__(self, detail: str, params: Iterable[InvalidParam] = ()) -> None:
+        super().__init__(detail)
+        self.params = tuple(params)
+
+
+class InvalidBody(ApiError):
+    """The body is understood, but some of its values cannot be accepted."""
+
+    def __init__(self, params: Sequence[InvalidParam]) -> None:
+        super().__init__("; ".join(f"{param.pointer or '/'}: {param.message}" for param in params[:3]))
+        self.params = tuple(params)
+
+
+class BodyTooLarge(ApiError):
+    """A body, or a part of it, is larger than `limit` bytes."""
+
+    def __init__(self, what: str, limit: int, *, pointer: str | None = None) -> None:
+        super().__init__(f"{what} may have at most {limit} bytes")
+        self.limit = limit
+        self.pointer = pointer
+
+
+class MediaTypeRefused(ApiError):
+    """The body's content type is not one of those that this call takes."""
+
+    def __init__(self, given: str, accepted: Sequence[str]) -> None:
+        said = f"not {given!r}" if given else "and the request names none"
+        super().__init__(f"this call takes {' or '.join(accepted)}, {said}")
+        self.accepted = tuple(accepted)
+
+
+class NoSuchRoute(ApiError):
+    """No route has this path."""
+
+
+class MethodRefused(ApiError):
+    """The path exists, but not with this method."""
+
+    def __init__(self, method: str, allowed: Iterable[str]) -> None:
+        self.allowed = tuple(sorted(allowed))
+        super().__init__(f"{method} is not among the methods of this path: {', '.join(self.allowed)}")
+
+
+class UnknownHost(ApiError):
+    """The request names a host that this node is not known by."""
+
+
+class KeyMissing(ApiError):
+    """The call needs an API key and came without."""
+
+
+class SetupRequired(ApiError):
+    """The node is not set up yet."""
+
+
+class TooManyStreams(ApiError):
+    """One key holds as many open streams as it may."""
+
+
+class NotReady(ApiError):
+    """What the call needs is not there yet or not there now; try again after `retry_after` seconds."""
+
+    def __init__(self, reason: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class ClientGone(ApiError):
+    """The client left before its request was complete; nobody hears the answer."""
+
+
+class CannotListen(ApiError):
+    """The address cannot be listened on; the message says what to do."""

@@ -1,0 +1,143 @@
+"""Filters over torrents, as the query of a list names them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from revaer.api.errors import InvalidParam, MalformedRequest
+from revaer.api.settings import FILTER_IDS
+from revaer.types import TorrentState, TorrentView
+
+Predicate: TypeAlias = Callable[[TorrentView], bool]
+
+FILTERS = frozenset({"state", "tracker", "extension", "tags", "category", "name"})
+"""The parameters that filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentFilter:
+    """Which torrents are wanted.
+
+    Attributes:
+        accepts: tells whether a torrent passes; None when all do.
+        digest: the same for equal filters, however they were written.
+    """
+
+    accepts: Predicate | None
+    digest: str
+
+
+def parse_filter(query: Mapping[str, str]) -> TorrentFilter:
+    """Read the filtering parameters of a query. Between parameters all must hold.
+
+    Raises:
+        MalformedRequest: a value makes no sense.
+    """
+    predicates: list[Predicate] = []
+    parts: list[str] = []
+    for name in sorted(FILTERS & query.keys()):
+        values = [query[name].casefold()] if name == "name" else split_list(name, query[name])
+        predicates.append(_MAKERS[name](frozenset(values)))
+        parts.append(f"{name}={','.join(sorted(values))}")
+    digest = hashlib.blake2s("\n".join(parts).encode(), digest_size=6).hexdigest()
+    if not predicates:
+        return TorrentFilter(None, digest)
+    if len(predicates) == 1:
+        return TorrentFilter(predicates[0], digest)
+    return TorrentFilter(lambda view: all(accepts(view) for accepts in predicates), digest)
+
+
+def split_list(name: str, value: str) -> list[str]:
+    """Split a comma list.
+
+    Raises:
+        MalformedRequest: an element is empty, or there are too many.
+    """
+    values = [item.strip() for item in value.split(",")]
+    if not all(values):
+        refuse(name, "has an empty element")
+    if len(values) > FILTER_IDS:
+        refuse(name, f"may have at most {FILTER_IDS} elements")
+    return values
+
+
+def parse_states(name: str, values: list[str]) -> frozenset[TorrentState]:
+    """Read states. Raises: MalformedRequest."""
+    known = {state.value for state in TorrentState}
+    for value in values:
+        if value not in known:
+            refuse(name, f"no such state: {value[:60]!r}; there are {', '.join(TorrentState)}")
+    return frozenset(map(TorrentState, values))
+
+
+def refuse(name: str, message: str) -> None:
+    """Refuse a parameter of the query. Raises: MalformedRequest."""
+    raise MalformedRequest("a parameter of the URL is wrong", [InvalidParam(f"/query/{name}", message)])
+
+
+def _by_state(values: frozenset[str]) -> Predicate:
+    states = parse_states("state", sorted(values))
+    return lambda view: view.state.kind in states
+
+
+def _by_tracker(values: frozenset[str]) -> Predicate:
+    """A tracker is named by its host, or by its whole URL."""
+    wanted = frozenset(value.lower() for value in values)
+    hosts: dict[str, bool] = {}
+
+    def accepts(view: TorrentView) -> bool:
+        for url in view.descriptor.trackers:
+            known = hosts.get(url)
+            if known is None:
+                known = hosts[url] = url.lower() in wanted or _host(url) in wanted
+            if known:
+                return True
+        return False
+
+    return accepts
+
+
+def _by_extension(values: frozenset[str]) -> Predicate:
+    endings = tuple(f".{value.lower().removeprefix('.')}" for value in values)
+
+    def accepts(view: TorrentView) -> bool:
+        descriptor = view.descriptor
+        return (descriptor.name or "").lower().endswith(endings) or (descriptor.content_path or "").lower().endswith(
+            endings
+        )
+
+    return accepts
+
+
+def _by_tags(values: frozenset[str]) -> Predicate:
+    return lambda view: values.issubset(view.descriptor.tags)
+
+
+def _by_category(values: frozenset[str]) -> Predicate:
+    return lambda view: view.descriptor.category in values
+
+
+def _by_name(values: frozenset[str]) -> Predicate:
+    (part,) = values
+    return lambda view: part in (view.descriptor.name or "").casefold()
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+_MAKERS: Mapping[str, Callable[[frozenset[str]], Predicate]] = {
+    "state": _by_state,
+    "tracker": _by_tracker,
+    "extension": _by_extension,
+    "tags": _by_tags,
+    "category": _by_category,
+    "name": _by_name,
+}

@@ -1,0 +1,186 @@
+"""The one place that turns errors into problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.client import responses
+from typing import Any
+
+import orjson
+import structlog
+
+from actors import ActorDown, LaneExpired, MailboxFull, RequestExpired
+from revaer.api import errors
+from revaer.api.errors import InvalidParam
+from revaer.resume.messages import IntentConflict, StoreUnavailable
+from revaer.security import errors as security
+from revaer.session import messages as session
+
+log = structlog.get_logger("revaer.api")
+
+BASE = "https://revaer.dev/problems/"
+CONTENT_TYPE = "application/problem+json"
+
+KINDS: Mapping[str, tuple[int, str]] = {
+    "internal": (500, "Something went wrong here"),
+    "unauthorized": (401, "A valid API key is needed"),
+    "forbidden": (403, "Not allowed"),
+    "bad-request": (400, "The request cannot be understood"),
+    "not-found": (404, "Not found"),
+    "method-not-allowed": (405, "The method is not allowed here"),
+    "conflict": (409, "It conflicts with what is there"),
+    "setup-required": (409, "The node is not set up yet"),
+    "precondition-failed": (412, "It has changed meanwhile"),
+    "payload-too-large": (413, "Too large"),
+    "unsupported-media-type": (415, "The content type is not supported"),
+    "config-invalid": (422, "The configuration is not valid"),
+    "validation": (422, "Some values cannot be accepted"),
+    "rate-limited": (429, "Too many requests"),
+    "service-unavailable": (503, "Not available now"),
+}
+"""Every type of problem, with its status and title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A refusal as a client sees it.
+
+    Attributes:
+        kind: the end of its type; a key of `KINDS`.
+        detail: what happened this time.
+        params: the wrong values.
+        context: further facts.
+        headers: header fields that belong to it, names in lower case.
+    """
+
+    kind: str
+    detail: str
+    params: tuple[InvalidParam, ...] = ()
+    context: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return KINDS[self.kind][0]
+
+    def document(self, instance: str) -> dict[str, Any]:
+        """Return the document. `instance` is the request id."""
+        status, title = KINDS[self.kind]
+        document: dict[str, Any] = {
+            "type": BASE + self.kind,
+            "title": title,
+            "status": status,
+            "detail": self.detail,
+            "instance": instance,
+        }
+        if self.params:
+            document["invalid_params"] = [{"pointer": p.pointer, "message": p.message} for p in self.params]
+        if self.context:
+            document["context"] = dict(self.context)
+        return document
+
+    def encode(self, instance: str) -> bytes:
+        """Return the document as JSON. `instance` is the request id."""
+        return orjson.dumps(self.document(instance))
+
+
+def explain(error: BaseException) -> Problem:
+    """Say what an error means to the client; one that nobody foresaw becomes `internal` and is logged whole."""
+    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        return explain(error.exceptions[0])
+    for kind in type(error).__mro__:
+        tell = _EXPLANATIONS.get(kind)
+        if tell is not None:
+            return tell(error)
+    log.error("request_failed", exc_info=error)
+    return Problem("internal", "An error that nobody foresaw. The log has it under the request id.")
+
+
+def explain_status(status: int) -> Problem:
+    """Say what a protocol error means that was found before there was a request."""
+    phrase = responses.get(status, "broken request")
+    return Problem("bad-request", f"this is not HTTP as this server speaks it ({phrase})")
+
+
+def unavailable(detail: str, retry_after: float) -> Problem:
+    """Make the problem of something that is away for about `retry_after` seconds."""
+    return Problem("service-unavailable", detail, headers=_retry(retry_after))
+
+
+def _retry(seconds: float) -> Mapping[str, str]:
+    return {"retry-after": str(max(1, math.ceil(seconds)))}
+
+
+def _simple(kind: str) -> Callable[[Any], Problem]:
+    return lambda error: Problem(kind, str(error))
+
+
+def _with_params(kind: str) -> Callable[[Any], Problem]:
+    return lambda error: Problem(kind, str(error), error.params)
+
+
+def _unavailable(error: Any) -> Problem:
+    return unavailable(str(error), error.retry_after)
+
+
+def _too_large(error: errors.BodyTooLarge) -> Problem:
+    params = () if error.pointer is None else (InvalidParam(error.pointer, str(error)),)
+    return Problem("payload-too-large", str(error), params, {"limit": error.limit})
+
+
+def _unauthorized(error: Exception) -> Problem:
+    return Problem("unauthorized", str(error), headers={"www-authenticate": 'Bearer realm="revaer"'})
+
+
+def _throttled(error: security.AttemptsThrottled) -> Problem:
+    return Problem("rate-limited", str(error), headers=_retry(error.retry_after))
+
+
+def _expired(error: RequestExpired) -> Problem:
+    detail = f"{error.actor} did not answer within {error.within:g} s"
+    return unavailable(f"{detail}. It may still do what was asked: look before asking again.", 2.0)
+
+
+def _invalid_source(error: session.InvalidSource) -> Problem:
+    return Problem("validation", error.message, (InvalidParam(error.pointer, error.message),))
+
+
+def _duplicate(error: session.DuplicateTorrent) -> Problem:
+    return Problem("conflict", str(error), context={"id": error.existing, "info_hash": error.info_hash})
+
+
+_EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
+    errors.MalformedRequest: _with_params("bad-request"),
+    errors.InvalidBody: _with_params("validation"),
+    errors.BodyTooLarge: _too_large,
+    errors.MediaTypeRefused: lambda error: Problem(
+        "unsupported-media-type", str(error), headers={"accept": ", ".join(error.accepted)}
+    ),
+    errors.NoSuchRoute: _simple("not-found"),
+    errors.MethodRefused: lambda error: Problem(
+        "method-not-allowed", str(error), headers={"allow": ", ".join(error.allowed)}
+    ),
+    errors.UnknownHost: _simple("forbidden"),
+    errors.KeyMissing: _unauthorized,
+    errors.SetupRequired: _simple("setup-required"),
+    errors.TooManyStreams: lambda error: Problem("rate-limited", str(error), headers=_retry(5.0)),
+    errors.NotReady: _unavailable,
+    security.MalformedKey: _unauthorized,
+    security.CredentialsRefused: _unauthorized,
+    security.AttemptsThrottled: _throttled,
+    security.ScopeMissing: lambda error: Problem("forbidden", str(error), context={"required_scope": error.required}),
+    session.InvalidSource: _invalid_source,
+    session.DuplicateTorrent: _duplicate,
+    session.UnknownTorrent: _simple("not-found"),
+    session.SessionUnavailable: _unavailable,
+    session.SessionRefusal: _simple("conflict"),
+    StoreUnavailable: _unavailable,
+    IntentConflict: _simple("conflict"),
+    MailboxFull: lambda error: unavailable(str(error), 1.0),
+    ActorDown: lambda error: unavailable(f"{error.actor} is not running now; /health/full says why", 2.0),
+    RequestExpired: _expired,
+    LaneExpired: lambda error: unavailable(str(error), 2.0),
+}

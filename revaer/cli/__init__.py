@@ -1,0 +1,1 @@
+"""The command line `revaer`: thin commands over the client, and `serve` over the daemon."""

@@ -1,0 +1,62 @@
+"""`revaer health` and `revaer metrics`: how the daemon is."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from rich.text import Text
+
+from revaer.cli import formats, terminal
+from revaer.cli.failures import Failure
+from revaer.cli.invocation import converse
+from revaer.cli.settings import Settings, global_options, pass_settings
+from revaer.client import Client, Health
+
+HEALTH_STYLES = {"ok": "green", "up": "green", "starting": "yellow", "degraded": "yellow", "down": "bold red"}
+
+
+@click.command()
+@global_options(leading=False)
+@click.pass_context
+@pass_settings
+def health(settings: Settings, ctx: click.Context) -> None:
+    """Ask the daemon how it is.
+
+    Ends with 3 when the daemon cannot serve; a degraded one still serves.
+    """
+    report = converse(settings, Client.health)
+    if settings.as_json:
+        terminal.show_json(report.document)
+    else:
+        show_health(report)
+    ctx.exit(0 if report.serving else Failure.exit_code)
+
+
+def show_health(report: Health) -> None:
+    """Write the state of the whole and of each component."""
+    version = str(report.document.get("version") or "")
+    words = Text.assemble("revaer ", f"{formats.visible(version)} is " if version else "is ", _styled(report.status))
+    terminal.say(words)
+    if not report.components:
+        return
+    table = terminal.new_table("COMPONENT", "STATE", "SINCE", "REASON")
+    for component in report.components:
+        since = formats.visible(component.since)[:19].replace("T", " ")
+        table.add_row(Text(component.name), _styled(component.state), Text(since), terminal.flexible(component.reason))
+    terminal.show_table(table)
+
+
+def _styled(state: str) -> Text:
+    return Text(formats.visible(state), style=HEALTH_STYLES.get(state, ""))
+
+
+@click.command()
+@global_options(leading=False)
+@pass_settings
+def metrics(settings: Settings) -> None:
+    """Print the daemon's metrics.
+
+    They come in Prometheus' text format, whatever --output says.
+    """
+    sys.stdout.write(converse(settings, Client.metrics))

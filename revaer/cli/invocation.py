@@ -1,0 +1,43 @@
+"""One invocation of a command: find the daemon, do the work on trio, turn errors into failures."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import trio
+
+from revaer.cli.reporting import failure_of
+from revaer.cli.settings import Settings
+from revaer.cli.target import Target, find_target
+from revaer.client import Client, ClientError
+from revaer.types import new_torrent_id
+
+T = TypeVar("T")
+
+
+def converse(settings: Settings, work: Callable[[Client], Awaitable[T]]) -> T:
+    """Run `work` with a client for the daemon that the settings lead to. Everything it sends carries one request id.
+
+    Raises:
+        Failure: with the words and the exit code for what went wrong.
+    """
+    request_id = str(new_torrent_id())
+    target: Target | None = None
+    try:
+        target = find_target(settings)
+        return trio.run(
+            _with_client,
+            target,
+            settings.timeout,
+            request_id,
+            work,
+            restrict_keyboard_interrupt_to_checkpoints=True,
+        )
+    except ClientError as error:
+        raise failure_of(error, target=target, request_id=request_id) from error
+
+
+async def _with_client(target: Target, timeout: float, request_id: str, work: Callable[[Client], Awaitable[T]]) -> T:
+    async with Client(target.url, target.api_key, timeout, request_id=request_id) as client:
+        return await work(client)

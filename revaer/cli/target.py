@@ -1,0 +1,101 @@
+"""Which daemon a command talks to, and with which key."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from revaer.cli.failures import Failure
+from revaer.cli.settings import Settings
+from revaer.client.link import is_loopback, parse_address
+from revaer.daemon.credentials import Credentials, read_credentials
+from revaer.daemon.directory import DataDirectory
+from revaer.daemon.errors import DirectoryUnusable
+
+DEFAULT_URL = "http://127.0.0.1:7070"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to go, with which key, and how both were found, for messages."""
+
+    url: str
+    api_key: str | None
+    origin: str
+    directory: Path
+    data_dir: Path | None = None
+    explicit: bool = False
+    announced_pid: int | None = None
+    key_withheld: bool = False
+
+
+def find_target(settings: Settings) -> Target:
+    """Find the daemon: the named address, else what a daemon on the data directory announced, else the credentials
+    file's, else the default.
+
+    The key of the credentials file goes to this machine and to the address it was made for, never anywhere else.
+
+    Raises:
+        Failure: the credentials file cannot be used.
+        InvalidAddress: the named address is none.
+    """
+    directory = DataDirectory(settings.directory.absolute())
+    credentials = None
+    if settings.api_key is None:
+        credentials = _credentials(settings.credentials or directory.credentials)
+    url, origin, pid = _address(settings, directory, credentials)
+    key, withheld = settings.api_key, False
+    if credentials is not None:
+        withheld = settings.api_url is not None and not _may_have(url, credentials)
+        key = None if withheld else credentials.api_key
+    return Target(
+        url=url,
+        api_key=key and key.strip(),
+        origin=origin,
+        directory=directory.root,
+        data_dir=settings.data_dir,
+        explicit=settings.api_url is not None,
+        announced_pid=pid,
+        key_withheld=withheld,
+    )
+
+
+def _credentials(path: Path) -> Credentials | None:
+    try:
+        return read_credentials(path)
+    except DirectoryUnusable as error:
+        raise Failure("the credentials file cannot be used", detail=str(error)) from error
+
+
+def _address(
+    settings: Settings, directory: DataDirectory, credentials: Credentials | None
+) -> tuple[str, str, int | None]:
+    if settings.api_url is not None:
+        return settings.api_url, "as told by --api-url or REVAER_API_URL", None
+    announced = _announcement(directory.runtime)
+    if announced is not None:
+        return announced[0], f"as announced in {directory.runtime}", announced[1]
+    if credentials is not None:
+        return credentials.api_url, f"as written in {settings.credentials or directory.credentials}", None
+    return DEFAULT_URL, "the default address", None
+
+
+def _announcement(path: Path) -> tuple[str, int | None] | None:
+    """Read what a running daemon announced; a file that says nothing usable is as good as none."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(document, dict) or not isinstance(document.get("url"), str):
+        return None
+    pid = document.get("pid")
+    return document["url"], pid if isinstance(pid, int) else None
+
+
+def _may_have(url: str, credentials: Credentials) -> bool:
+    address = parse_address(url)
+    if is_loopback(address):
+        return True
+    home = parse_address(credentials.api_url)
+    return (address.scheme, address.host, address.port) == (home.scheme, home.host, home.port)

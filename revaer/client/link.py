@@ -1,0 +1,196 @@
+"""One daemon's address, the key to it, and the connections there: every HTTP exchange of the client passes here."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from collections.abc import Mapping
+from json import JSONDecodeError
+from typing import Any
+
+import httpx
+import trio
+
+from revaer.client.errors import ClientError, InvalidAddress, InvalidParam, Problem, ProblemDocument, Unreachable
+
+STREAM_IDLE_SECONDS = 65.0
+"""A stream without a byte for this long is dead: the daemon pings every 20 s."""
+
+
+class InvalidKey(ClientError):
+    """The API key holds characters that no key has."""
+
+
+def is_loopback(url: httpx.URL) -> bool:
+    """Tell whether a URL leads to this very machine."""
+    if url.host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(url.host).is_loopback
+    except ValueError:
+        return False
+
+
+def parse_address(url: str) -> httpx.URL:
+    """Read the API's address.
+
+    Raises:
+        InvalidAddress: no URL, another scheme than http(s), no host, or credentials inside.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InvalidAddress(f"{url!r} is no URL: {error}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise InvalidAddress(f"{url!r} is no address of an API; it should look like http://127.0.0.1:7070")
+    if parsed.userinfo:
+        raise InvalidAddress("the API key does not belong into the URL; pass it as --api-key")
+    return parsed
+
+
+class Link:
+    """A pool of connections to one daemon.
+
+    Args:
+        url: the API's address, with or without a path.
+        api_key: `<key_id>:<secret>`, or `None` to come without.
+        timeout: seconds for each phase of a call; a stream, once open, is never cut by it.
+        request_id: sent as `x-request-id` with everything.
+
+    Raises:
+        InvalidAddress, InvalidKey: before anything is sent.
+    """
+
+    def __init__(self, url: str, api_key: str | None, timeout: float, request_id: str | None) -> None:
+        self.address = parse_address(url)
+        self.timeout = timeout
+        headers = {"accept": "application/json", "user-agent": "revaer-client"}
+        if api_key is not None:
+            if not (api_key.isascii() and api_key.isprintable() and api_key):
+                raise InvalidKey("the API key has characters that no key has; it should look like <key_id>:<secret>")
+            headers["x-revaer-api-key"] = api_key
+        if request_id is not None:
+            headers["x-request-id"] = request_id
+        self._http = httpx.AsyncClient(
+            base_url=self.address,
+            headers=headers,
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=not is_loopback(self.address),
+            verify=_verification(self.address),
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def call(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
+    ) -> httpx.Response:
+        """Do one exchange and answer the whole response, whatever its status.
+
+        Raises:
+            Unreachable: no answer came.
+        """
+        try:
+            return await self._http.request(method, path, params=params, json=body)
+        except httpx.TransportError as error:
+            raise self.unreachable(error) from error
+
+    async def open(self, path: str, *, params: Mapping[str, str], headers: Mapping[str, str]) -> httpx.Response:
+        """Open a stream: the answer's head is there, its body is not read yet. The caller closes it.
+
+        Raises:
+            Unreachable: no answer came within the timeout.
+            Problem: the daemon refused.
+        """
+        timeout = httpx.Timeout(self.timeout, read=STREAM_IDLE_SECONDS)
+        request = self._http.build_request("GET", path, params=params, headers=dict(headers), timeout=timeout)
+        try:
+            with trio.fail_after(self.timeout):
+                response = await self._http.send(request, stream=True)
+                if response.status_code != httpx.codes.OK:
+                    await response.aread()
+                    raise problem_of(response)
+        except httpx.TransportError as error:
+            raise self.unreachable(error) from error
+        except trio.TooSlowError as error:
+            reason = f"no answer within {self.timeout:g} s"
+            raise Unreachable(str(self.address), reason, ran_out_of_time=True) from error
+        return response
+
+    def unreachable(self, error: Exception) -> Unreachable:
+        """Put a failed exchange in words."""
+        return Unreachable(
+            str(self.address),
+            describe(error, self.timeout),
+            refused=isinstance(error, httpx.ConnectError),
+            ran_out_of_time=isinstance(error, httpx.TimeoutException),
+        )
+
+
+def describe(error: Exception, timeout: float) -> str:
+    """Say what broke a connection, in words for people. `timeout` in seconds."""
+    match error:
+        case httpx.ConnectTimeout():
+            return f"no connection within {timeout:g} s"
+        case httpx.ReadTimeout():
+            return f"no answer within {timeout:g} s"
+        case httpx.TimeoutException():
+            return f"it took longer than {timeout:g} s"
+        case httpx.ConnectError():
+            return "nothing listens there" if "refused" in _root(error).lower() else f"cannot connect: {_root(error)}"
+        case httpx.RemoteProtocolError():
+            return f"the connection broke: {error}"
+        case _:
+            return f"the connection broke: {_root(error)}"
+
+
+def _root(error: BaseException) -> str:
+    """Find what the system said below the layers of libraries."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    if isinstance(error, BaseExceptionGroup):
+        return _root(error.exceptions[0])
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _verification(address: httpx.URL) -> ssl.SSLContext | bool:
+    """Loading the certificate store takes longer than most commands; plain HTTP needs none."""
+    return True if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def problem_of(response: httpx.Response) -> Problem:
+    """Read a refusal; one that is no problem document (of a proxy, say) still becomes a problem."""
+    try:
+        document = response.json()
+    except (JSONDecodeError, UnicodeDecodeError):
+        document = None
+    fields = document if isinstance(document, dict) else {"detail": response.text.strip()[:500]}
+    params = fields.get("invalid_params")
+    context = fields.get("context")
+    return Problem(
+        ProblemDocument(
+            type=str(fields.get("type") or "about:blank"),
+            title=str(fields.get("title") or httpx.codes.get_reason_phrase(response.status_code) or "refused"),
+            status=response.status_code,
+            detail=str(fields.get("detail") or ""),
+            instance=str(fields.get("instance") or response.headers.get("x-request-id", "")),
+            invalid_params=tuple(_invalid_param(item) for item in params) if isinstance(params, list) else (),
+            context=context if isinstance(context, dict) else {},
+        ),
+        retry_after=_retry_after(response),
+    )
+
+
+def _invalid_param(item: object) -> InvalidParam:
+    if isinstance(item, dict):
+        return InvalidParam(str(item.get("pointer", "")), str(item.get("message", "")))
+    return InvalidParam("", str(item))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isascii() and value.isdigit() else None

@@ -1,0 +1,1 @@
+"""The database: pool, migrations runner and embedded server. Other slices import `messages` only."""

@@ -1,0 +1,149 @@
+"""Keeps files up to date in the background: the newest content of each wins, and nothing that waits is lost.
+
+What could not be written goes back to wait and is tried again, with growing pauses, until it is written or dropped.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import trio
+
+from revaer.resume.problems import Problems
+from revaer.types import TorrentId
+
+T = TypeVar("T")
+
+_PAUSE_FIRST = 0.5
+_PAUSE_MAX = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[T]):
+    item: T
+    since: int
+    """The number of the oldest `put` that is not on disk."""
+
+
+class Keeper(Generic[T]):
+    """Writes the newest item of each torrent.
+
+    Args:
+        what: What is kept, in the plural, for people.
+        write: Writes a batch and returns why some were not written. Any other exception than OSError is a crash.
+        merge: Combines a waiting item with a newer one.
+        problems: Where failures are reported.
+        batch: How many items are written at a time.
+        on_outcome: Called with a torrent's id and whether its item was written.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        write: Callable[[Mapping[TorrentId, T]], Awaitable[Mapping[TorrentId, OSError]]],
+        *,
+        problems: Problems,
+        batch: int,
+        merge: Callable[[T, T], T] = lambda _, newer: newer,
+        on_outcome: Callable[[TorrentId, bool], None] = lambda *_: None,
+    ) -> None:
+        self.written = 0
+        self._what = what
+        self._write = write
+        self._problems = problems
+        self._batch = batch
+        self._merge = merge
+        self._on_outcome = on_outcome
+        self._puts = 0
+        self._waiting: dict[TorrentId, _Waiting[T]] = {}
+        self._flying: dict[TorrentId, _Waiting[T]] = {}
+        self._dropped: set[TorrentId] = set()
+        self._work = trio.Event()
+        self._retry_now = trio.Event()
+        self._progress = trio.lowlevel.ParkingLot()
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._flying)
+
+    def put(self, torrent_id: TorrentId, item: T) -> bool:
+        """Have an item written; tell whether it took the place of one that waited."""
+        self._puts += 1
+        older = self._waiting.get(torrent_id)
+        if older is None:
+            self._waiting[torrent_id] = _Waiting(item, self._puts)
+        else:
+            self._waiting[torrent_id] = _Waiting(self._merge(older.item, item), older.since)
+        self._work.set()
+        return older is not None
+
+    def newest(self, torrent_id: TorrentId) -> T | None:
+        """Return the item of a torrent that is not on disk yet, or None."""
+        entry = self._waiting.get(torrent_id) or self._flying.get(torrent_id)
+        return None if entry is None else entry.item
+
+    async def drop(self, torrent_ids: Iterable[TorrentId]) -> None:
+        """Forget what waits of these torrents; none of it is written after the return."""
+        wanted = set(torrent_ids)
+        for torrent_id in wanted:
+            self._waiting.pop(torrent_id, None)
+        while not wanted.isdisjoint(self._flying):
+            self._dropped |= wanted & self._flying.keys()
+            await self._progress.park()
+        self._progress.unpark_all()
+
+    async def settled(self) -> None:
+        """Wait until everything put so far is on disk, or dropped. A pause after a failure ends now."""
+        last = self._puts
+        self._retry_now.set()
+        while any(entry.since <= last for held in (self._waiting, self._flying) for entry in held.values()):
+            await self._progress.park()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        pause = _PAUSE_FIRST
+        while True:
+            await self._work.wait()
+            failures = await self._write_batch()
+            if not failures:
+                self._problems.clear(self._what)
+                pause = _PAUSE_FIRST
+            else:
+                self._problems.add(self._what, self._explain(failures))
+                self._retry_now = trio.Event()
+                with trio.move_on_after(pause):
+                    await self._retry_now.wait()
+                pause = min(2 * pause, _PAUSE_MAX)
+
+    async def _write_batch(self) -> Mapping[TorrentId, OSError]:
+        chosen = list(self._waiting)[: self._batch]
+        self._flying = {torrent_id: self._waiting.pop(torrent_id) for torrent_id in chosen}
+        failures: Mapping[TorrentId, OSError] = {}
+        if chosen:
+            failures = await self._write({torrent_id: entry.item for torrent_id, entry in self._flying.items()})
+        flown, self._flying = self._flying, {}
+        for torrent_id, entry in flown.items():
+            if torrent_id not in failures:
+                self.written += 1
+            elif torrent_id not in self._dropped:
+                self._put_back(torrent_id, entry)
+            self._on_outcome(torrent_id, torrent_id not in failures)
+        self._dropped.clear()
+        if not self._waiting:
+            self._work = trio.Event()
+        self._progress.unpark_all()
+        return failures
+
+    def _put_back(self, torrent_id: TorrentId, entry: _Waiting[T]) -> None:
+        newer = self._waiting.get(torrent_id)
+        item = entry.item if newer is None else self._merge(entry.item, newer.item)
+        self._waiting[torrent_id] = _Waiting(item, entry.since)
+
+    def _explain(self, failures: Mapping[TorrentId, OSError]) -> str:
+        error = next(iter(failures.values()))
+        advice = {errno.ENOSPC: "free space on the disk", errno.EROFS: "make the file system writable"}
+        reason = error.strerror or str(error)
+        hint = advice.get(error.errno or 0, "check the resume directory and its permissions")
+        return f"{self._what} cannot be written: {reason}; {len(self._waiting)} wait in memory; {hint}"

@@ -1,0 +1,311 @@
+"""Loading what should exist, and settling the differences between database, copies and records.
+
+Intents come from the database; where it lost some, from the copies, and these are inserted again. Without a database
+they all come from the copies, and nothing is settled. A record that is broken, or that no intent asks for, is moved to
+the quarantine. Rows that cannot be read never stop a start: they are named in the health, and their copies stand in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+import trio
+
+from revaer.database.messages import Database, DatabaseError
+from revaer.resume import copies, copy_format, marker, record_format, records
+from revaer.resume.copies import Copies
+from revaer.resume.disk import Disk, Lane
+from revaer.resume.documents import Stored
+from revaer.resume.doubts import Doubts
+from revaer.resume.errors import BrokenFile, UnreadableDocument
+from revaer.resume.intents import IntentWriter
+from revaer.resume.messages import (
+    Intent,
+    IntentConflict,
+    PersistIntent,
+    RecordVerdict,
+    Recovered,
+    Recovery,
+    ResumeRefusal,
+    StoreUnavailable,
+    UnknownIntent,
+    UpdateIntent,
+)
+from revaer.resume.problems import Problems
+from revaer.resume.quarantine import Quarantine
+from revaer.resume.reconcile import Differences, compare
+from revaer.resume.records import Records
+from revaer.resume.rows import Rows, all_rows, rows_by_id
+from revaer.resume.scan import RecordFiles, Scan, read_copies, read_records, scan
+from revaer.types import TorrentId
+
+log = structlog.get_logger(__name__)
+
+_CHUNK: Final = 500
+_DRAIN: Final = 1.0
+
+PATIENCE: Final = 2.0
+"""Seconds to wait for a database that is about to come up, before the copies must do."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """The intents as far as they are known, and what is remarkable about them."""
+
+    intents: dict[TorrentId, Intent] = field(default_factory=dict)
+    details: dict[TorrentId, str] = field(default_factory=dict)
+    is_complete: bool = True
+
+
+class Loader:
+    """Loads intents and records.
+
+    Args:
+        database: Where intents are.
+        gate: Held while loading, so that nobody writes meanwhile.
+        doubts: Commits whose fate is unknown; settled first.
+        writer: Inserts what the database lost.
+        copies: Told which copies are stale.
+        records: Asked for records that are not on disk yet.
+        quarantine: Takes broken files.
+        disk: The resume directory.
+        lane: Where it is used, and where long work is done.
+        problems: Where broken things are named.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        gate: trio.Lock,
+        doubts: Doubts,
+        writer: IntentWriter,
+        copies: Copies,
+        records: Records,
+        quarantine: Quarantine,
+        disk: Disk,
+        lane: Lane,
+        problems: Problems,
+    ) -> None:
+        self._database = database
+        self._gate = gate
+        self._doubts = doubts
+        self._writer = writer
+        self._copies = copies
+        self._records = records
+        self._disk = disk
+        self._lane = lane
+        self._problems = problems
+        self._quarantine = quarantine
+
+    async def everything(self) -> Recovery:
+        """Load every intent and record of this node."""
+        async with self._gate:
+            await self._drain_copies()
+            clean = await self._consume_marker()
+            found_rows: list[Rows | None] = []
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read_rows, found_rows)
+                directory = await self._scan()
+            rows = found_rows[0]
+            found = await self._from_copies(directory) if rows is None else await self._reconcile(rows, directory)
+            if found.is_complete:
+                await self._clear_orphans(directory, found, rows or {})
+            torrents = await self._with_records(found, directory.records)
+        log.info("intents_loaded", torrents=len(torrents), clean=clean, from_copies=not found.is_complete)
+        return Recovery(torrents, clean=clean, from_copies=not found.is_complete)
+
+    async def one(self, torrent_id: TorrentId) -> Recovered:
+        """Load one intent and its record.
+
+        Raises:
+            StoreUnavailable: The database is away and there is no usable copy.
+            UnknownIntent: There is no such intent.
+        """
+        async with self._gate:
+            found = _Found()
+            try:
+                await self._doubts.settle()
+                row = (await rows_by_id(self._database, self._lane, [torrent_id])).get(torrent_id)
+            except DatabaseError as error:
+                await self._stand_in(torrent_id, found, StoreUnavailable(str(error)))
+            else:
+                if isinstance(row, Stored):
+                    found.intents[torrent_id] = row.intent
+                elif row is None:
+                    raise UnknownIntent(f"no intent {torrent_id}")
+                else:
+                    await self._stand_in(torrent_id, found, StoreUnavailable(f"the row cannot be read: {row}"))
+            files = await self._lane.run(read_records, self._disk, [torrent_id])
+            return (await self._with_records(found, files))[0]
+
+    # Reading.
+
+    async def _drain_copies(self) -> None:
+        """Let copies reach the disk that will be read from there; a disk that takes none is not waited for."""
+        with trio.move_on_after(_DRAIN):
+            await self._copies.settled()
+
+    async def _consume_marker(self) -> bool:
+        try:
+            return await self._lane.run(marker.consume, self._disk)
+        except OSError as error:
+            # Believed now, it would be believed again after a crash.
+            self._problems.add(marker.NAME, f"the mark of a clean stop cannot be deleted: {error.strerror}")
+            return False
+
+    async def _read_rows(self, into: list[Rows | None]) -> None:
+        with trio.move_on_after(PATIENCE):
+            await self._database.wait_available()
+        try:
+            await self._doubts.settle()
+            into.append(await all_rows(self._database, self._lane))
+        except DatabaseError as error:
+            log.warning("intents_unreachable", reason=str(error))
+            into.append(None)
+
+    async def _scan(self) -> Scan:
+        try:
+            found = await self._lane.run(scan, self._disk)
+        except OSError as error:
+            self._problems.add("directory", f"the resume directory cannot be read: {error.strerror}")
+            return Scan()
+        self._problems.clear("directory")
+        return found
+
+    # Intents.
+
+    async def _from_copies(self, directory: Scan) -> _Found:
+        found = _Found(is_complete=False)
+        read = await self._lane.run(read_copies, self._disk, sorted(directory.copies))
+        for torrent_id, copy in read.items():
+            if isinstance(copy, Stored):
+                found.intents[torrent_id] = copy.intent
+            else:
+                await self._set_copy_aside(torrent_id, copy, is_last=False)
+        return found
+
+    async def _reconcile(self, rows: Rows, directory: Scan) -> _Found:
+        found = _Found({key: row.intent for key, row in rows.items() if isinstance(row, Stored)})
+        differences = await self._lane.run(compare, rows, directory.copies)
+        wanted = [*differences.lost, *differences.behind, *differences.unreadable]
+        usable: dict[TorrentId, Stored] = {}
+        for torrent_id, copy in (await self._lane.run(read_copies, self._disk, wanted)).items():
+            if isinstance(copy, Stored):
+                usable[torrent_id] = copy
+            elif torrent_id in directory.copies:
+                await self._set_copy_aside(torrent_id, copy, is_last=torrent_id not in rows)
+        for torrent_id in differences.broken:
+            broken = directory.copies[torrent_id]
+            if isinstance(broken, BrokenFile) and torrent_id not in differences.unreadable:
+                await self._set_copy_aside(torrent_id, broken, is_last=torrent_id not in rows)
+        self._note_unreadable(rows, differences, usable, found)
+        await self._restore(differences, usable, found)
+        await self._put_back(differences, usable, found)
+        self._copies.refresh(differences.stale)
+        if len(found.intents) > len(rows) or differences.unreadable:
+            found.intents = dict(sorted(found.intents.items()))
+        return found
+
+    def _note_unreadable(
+        self, rows: Rows, differences: Differences, usable: Mapping[TorrentId, Stored], found: _Found
+    ) -> None:
+        for torrent_id, row in rows.items():
+            if not isinstance(row, UnreadableDocument):
+                self._problems.clear(_row_problem(torrent_id))
+                continue
+            reason = f"the stored intent of torrent {torrent_id} cannot be read: {row}"
+            if torrent_id in usable:
+                found.intents[torrent_id] = usable[torrent_id].intent
+                found.details[torrent_id] = f"{reason}; its last-known copy stands in"
+            self._problems.add(_row_problem(torrent_id), reason)
+
+    async def _restore(self, differences: Differences, usable: Mapping[TorrentId, Stored], found: _Found) -> None:
+        """Insert intents again that the database lost."""
+        lost = [torrent_id for torrent_id in differences.lost if torrent_id in usable]
+        refusals = await self._writer.commit_now([PersistIntent(usable[key].intent) for key in lost])
+        for torrent_id, refusal in zip(lost, refusals, strict=True):
+            if isinstance(refusal, IntentConflict):
+                await self._set_copy_aside(torrent_id, BrokenFile(str(refusal)), is_last=False)
+                continue
+            found.intents[torrent_id] = usable[torrent_id].intent
+            if refusal is None:
+                log.warning("intent_restored", torrent_id=torrent_id, revision=usable[torrent_id].revision)
+                found.details[torrent_id] = "the database did not know this torrent; its last-known copy was put back"
+            else:
+                self._note_refusal(torrent_id, refusal, found)
+
+    async def _put_back(self, differences: Differences, usable: Mapping[TorrentId, Stored], found: _Found) -> None:
+        """Write what was accepted last over rows of an older database."""
+        behind = [torrent_id for torrent_id in differences.behind if torrent_id in usable]
+        refusals = await self._writer.commit_now([UpdateIntent(usable[key].intent) for key in behind])
+        for torrent_id, refusal in zip(behind, refusals, strict=True):
+            found.intents[torrent_id] = usable[torrent_id].intent
+            if refusal is None:
+                log.warning("intent_put_back", torrent_id=torrent_id, revision=usable[torrent_id].revision)
+                found.details[torrent_id] = "the database held an older intent; its last-known copy was put back"
+            else:
+                self._note_refusal(torrent_id, refusal, found)
+
+    def _note_refusal(self, torrent_id: TorrentId, refusal: ResumeRefusal, found: _Found) -> None:
+        found.details[torrent_id] = f"its last-known copy could not be put back: {refusal}"
+        if isinstance(refusal, StoreUnavailable):
+            found.is_complete = False
+        else:
+            self._problems.add(_row_problem(torrent_id), f"torrent {torrent_id}: {found.details[torrent_id]}")
+
+    async def _stand_in(self, torrent_id: TorrentId, found: _Found, refusal: StoreUnavailable) -> None:
+        await self._drain_copies()
+        copy = (await self._lane.run(read_copies, self._disk, [torrent_id]))[torrent_id]
+        if not isinstance(copy, Stored):
+            raise refusal
+        found.intents[torrent_id] = copy.intent
+        found.details[torrent_id] = f"{refusal.reason}; its last-known copy stands in"
+
+    # Records and the quarantine.
+
+    async def _with_records(self, found: _Found, files: RecordFiles) -> tuple[Recovered, ...]:
+        broken = [f"{key}{record_format.SUFFIX}" for key in found.intents if isinstance(files.get(key), BrokenFile)]
+        places = await self._quarantine.take(broken)
+        torrents: list[Recovered] = []
+        for count, (torrent_id, intent) in enumerate(found.intents.items()):
+            detail = found.details.get(torrent_id, "")
+            torrents.append(self._with_record(intent, detail, files.get(torrent_id), places))
+            if count % _CHUNK == 0:
+                await trio.lowlevel.checkpoint()
+        return tuple(torrents)
+
+    def _with_record(
+        self, intent: Intent, detail: str, on_disk: bytes | BrokenFile | None, places: Mapping[str, str]
+    ) -> Recovered:
+        torrent_id = intent.torrent_id
+        if isinstance(on_disk, BrokenFile):
+            reason = f"was unusable: {on_disk}; {places[torrent_id + record_format.SUFFIX]}"
+            self._problems.add(
+                records.problem_of(torrent_id), f"the fast-resume record of torrent {torrent_id} {reason}"
+            )
+            detail = "; ".join(filter(None, (detail, f"its record {reason}")))
+        newest = self._records.newest(torrent_id)
+        record = newest if newest is not None else on_disk
+        if isinstance(record, bytes):
+            return Recovered(intent, record, RecordVerdict.GOOD, detail)
+        verdict = RecordVerdict.MISSING if on_disk is None else RecordVerdict.QUARANTINED
+        return Recovered(intent, None, verdict, detail)
+
+    async def _clear_orphans(self, directory: Scan, found: _Found, rows: Rows) -> None:
+        orphans = sorted(directory.records.keys() - found.intents.keys() - rows.keys())
+        await self._quarantine.take([torrent_id + record_format.SUFFIX for torrent_id in orphans])
+
+    async def _set_copy_aside(self, torrent_id: TorrentId, broken: BrokenFile, *, is_last: bool) -> None:
+        name = torrent_id + copy_format.SUFFIX
+        place = (await self._quarantine.take([name]))[name]
+        loss = "; the database does not know it either" if is_last else ""
+        reason = f"the copy of the intent of torrent {torrent_id} was unusable: {broken}; {place}{loss}"
+        self._problems.add(copies.problem_of(torrent_id), reason)
+
+
+def _row_problem(torrent_id: TorrentId) -> str:
+    return f"row {torrent_id}"

@@ -1,0 +1,108 @@
+"""Looking through the resume directory. Everything here blocks: it runs in a lane."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from revaer.resume import copy_format, record_format
+from revaer.resume.atomic import is_temporary
+from revaer.resume.copy_format import CopyHead
+from revaer.resume.disk import Disk
+from revaer.resume.documents import Stored
+from revaer.resume.errors import BrokenFile
+from revaer.types import TorrentId
+
+_NAME: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\.[a-z]+)")
+
+RecordFiles: TypeAlias = dict[TorrentId, bytes | BrokenFile]
+"""Fast-resume records by torrent; a broken one by what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the directory holds: whole records, and the heads of copies; broken ones by what is wrong with them."""
+
+    records: RecordFiles = field(default_factory=dict)
+    copies: dict[TorrentId, CopyHead | BrokenFile] = field(default_factory=dict)
+
+
+def scan(disk: Disk) -> Scan:
+    """Read every record and the head of every copy. Files of other names are left alone.
+
+    Raises:
+        OSError: The directory cannot be listed.
+    """
+    found = Scan()
+    for name in disk.names():
+        parts = _NAME.fullmatch(name)
+        if parts is None:
+            continue
+        torrent_id = TorrentId(parts[1])
+        if parts[2] == record_format.SUFFIX:
+            found.records[torrent_id] = _read_record(disk, torrent_id)
+        elif parts[2] == copy_format.SUFFIX:
+            found.copies[torrent_id] = _read_head(disk, torrent_id)
+    return found
+
+
+def read_records(disk: Disk, torrent_ids: Iterable[TorrentId]) -> RecordFiles:
+    """Read the records of some torrents; a torrent without a file is left out."""
+    found: RecordFiles = {}
+    for torrent_id in torrent_ids:
+        try:
+            found[torrent_id] = record_format.unpack_record(torrent_id, disk.read(torrent_id + record_format.SUFFIX))
+        except FileNotFoundError:
+            continue
+        except (BrokenFile, OSError) as error:
+            found[torrent_id] = _as_broken(error)
+    return found
+
+
+def read_copies(disk: Disk, torrent_ids: Iterable[TorrentId]) -> dict[TorrentId, Stored | BrokenFile]:
+    """Read some copies whole."""
+    found: dict[TorrentId, Stored | BrokenFile] = {}
+    for torrent_id in torrent_ids:
+        try:
+            found[torrent_id] = copy_format.unpack_copy(torrent_id, disk.read(torrent_id + copy_format.SUFFIX))
+        except (BrokenFile, OSError) as error:
+            found[torrent_id] = _as_broken(error)
+    return found
+
+
+def sweep(disk: Disk) -> None:
+    """Make the directory when it is missing, and delete what unfinished writes of an earlier run left.
+
+    Raises:
+        OSError: The directory cannot be made or written.
+    """
+    disk.make("")
+    for name in disk.names():
+        if is_temporary(name):
+            disk.remove(name)
+
+
+def _read_record(disk: Disk, torrent_id: TorrentId) -> bytes | BrokenFile:
+    try:
+        return record_format.unpack_record(torrent_id, disk.read(torrent_id + record_format.SUFFIX))
+    except (BrokenFile, OSError) as error:
+        return _as_broken(error)
+
+
+def _read_head(disk: Disk, torrent_id: TorrentId) -> CopyHead | BrokenFile:
+    name = torrent_id + copy_format.SUFFIX
+    try:
+        content, size = disk.head(name, copy_format.HEAD_LENGTH)
+        head = copy_format.read_head(torrent_id, content)
+        if head is None:
+            # A line longer than usual, or none.
+            head = copy_format.read_head(torrent_id, disk.read(name))
+        return copy_format.checked(head, size)
+    except (BrokenFile, OSError) as error:
+        return _as_broken(error)
+
+
+def _as_broken(error: BrokenFile | OSError) -> BrokenFile:
+    return error if isinstance(error, BrokenFile) else BrokenFile(f"it cannot be read: {error.strerror or error}")

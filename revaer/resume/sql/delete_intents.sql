@@ -1,0 +1,1 @@
+DELETE FROM torrents WHERE node = $1 AND id = ANY ($2::uuid[])

@@ -1,0 +1,1 @@
+"""API keys, scopes, hashing and token buckets: pure policy that names no event loop."""

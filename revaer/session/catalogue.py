@@ -1,0 +1,188 @@
+"""The catalogue of live torrents: by identity, and by every info-hash that any of them has.
+
+Views change in one way: an event is published and `revaer.events.fold` applies it, with the time the bus stamped. So a
+reader who folds the same events has the same catalogue. Publishing and folding happen without a checkpoint in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import trio
+
+from actors import Bus
+from revaer.events import (
+    Completed,
+    Event,
+    FilesDiscovered,
+    MetadataUpdated,
+    ProgressReported,
+    SelectionReconciled,
+    StateChanged,
+    TorrentAdded,
+    TorrentRemoved,
+    fold,
+)
+from revaer.session.messages import CatalogueSnapshot, SessionUnavailable, UnknownTorrent
+from revaer.session.torrent import Torrent
+from revaer.types import Descriptor, InfoHash, Progress, StateView, TorrentId
+
+
+def hashes_of(hashes: InfoHash) -> tuple[str, ...]:
+    """Return every hash of a torrent."""
+    return tuple(value for value in (hashes.v1, hashes.v2) if value is not None)
+
+
+class Catalogue:
+    """Every torrent of this session.
+
+    Args:
+        bus: where changes are published.
+    """
+
+    def __init__(self, bus: Bus[Event]) -> None:
+        self._bus = bus
+        self._torrents: dict[TorrentId, Torrent] = {}
+        self._by_hash: dict[str, TorrentId] = {}
+        self._reserved: dict[str, trio.Event] = {}
+        self._listed = trio.Event()
+        self._loading = True
+
+    def __len__(self) -> int:
+        return len(self._torrents)
+
+    def __iter__(self) -> Iterator[Torrent]:
+        return iter(self._torrents.values())
+
+    def get(self, torrent_id: TorrentId) -> Torrent | None:
+        """Return a torrent, None when it is not here."""
+        return self._torrents.get(torrent_id)
+
+    def find(self, hashes: InfoHash) -> Torrent | None:
+        """Return the torrent that has one of these hashes."""
+        for value in hashes_of(hashes):
+            if (owner := self._by_hash.get(value)) is not None:
+                return self._torrents[owner]
+        return None
+
+    async def require(self, torrent_id: TorrentId, *, within: float) -> Torrent:
+        """Return a torrent, after the torrents of an earlier run are listed.
+
+        Raises:
+            UnknownTorrent: it is not here.
+            SessionUnavailable: the list is not loaded within `within` seconds.
+        """
+        torrent = self._torrents.get(torrent_id)
+        if torrent is None:
+            await self.listed(within=within)
+            torrent = self._torrents.get(torrent_id)
+        if torrent is None:
+            raise UnknownTorrent(torrent_id)
+        return torrent
+
+    # The list of an earlier run.
+
+    async def listed(self, *, within: float) -> None:
+        """Wait until the torrents of an earlier run are listed. Raises SessionUnavailable after `within` seconds."""
+        with trio.move_on_after(within):
+            await self._listed.wait()
+            return
+        raise SessionUnavailable("the torrents of the last run are still being loaded")
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether torrents of an earlier run may still be missing here."""
+        return self._loading
+
+    def mark_listed(self, *, complete: bool) -> None:
+        """Note that the torrents of an earlier run are here; `complete` tells that none can be missing."""
+        self._loading = not complete
+        self._listed.set()
+
+    @asynccontextmanager
+    async def reserve(self, keys: tuple[str, ...]) -> AsyncIterator[None]:
+        """Hold hashes and identities that are about to enter; waits while somebody else holds one of them."""
+        while (holder := next((self._reserved[key] for key in keys if key in self._reserved), None)) is not None:
+            await holder.wait()
+        freed = trio.Event()
+        for key in keys:
+            self._reserved[key] = freed
+        try:
+            yield
+        finally:
+            for key in keys:
+                del self._reserved[key]
+            freed.set()
+
+    # Changes: each publishes and folds.
+
+    def enter(self, torrent: Torrent) -> None:
+        """Take a torrent in and announce it."""
+        event = TorrentAdded(torrent.id, torrent.view)
+        self._torrents[torrent.id] = torrent
+        for value in hashes_of(torrent.view.descriptor.hashes):
+            self._by_hash.setdefault(value, torrent.id)
+        self._publish(torrent, event)
+
+    def leave(self, torrent: Torrent, *, data_deleted: bool) -> None:
+        """Let a torrent go and announce it; its hashes are free then."""
+        self._bus.publish(TorrentRemoved(torrent.id, data_deleted))
+        del self._torrents[torrent.id]
+        for value in hashes_of(torrent.view.descriptor.hashes):
+            if self._by_hash.get(value) == torrent.id:
+                del self._by_hash[value]
+
+    def change_state(self, torrent: Torrent, state: StateView) -> None:
+        """Announce another state, or the same with another message; nothing when it is the same."""
+        shown = torrent.view.state
+        if state.kind is shown.kind and state.message == shown.message:
+            return
+        self._publish(torrent, StateChanged(torrent.id, shown.kind, state))
+
+    def describe(self, torrent: Torrent, descriptor: Descriptor) -> None:
+        """Announce changed facts of a torrent and index its hashes; nothing when nothing changed."""
+        before = torrent.view.descriptor
+        names = Descriptor.__dataclass_fields__
+        changed = tuple(name for name in names if getattr(before, name) != getattr(descriptor, name))
+        if not changed:
+            return
+        for value in hashes_of(descriptor.hashes):
+            self._by_hash.setdefault(value, torrent.id)
+        self._publish(torrent, MetadataUpdated(torrent.id, descriptor, changed))
+
+    def amend(self, torrent: Torrent, **changes: object) -> None:
+        """Announce changes to single fields of the descriptor."""
+        self.describe(torrent, replace(torrent.view.descriptor, **changes))  # type: ignore[arg-type]  # checked by name at run time
+
+    def complete(self, torrent: Torrent, completed_at: float) -> None:
+        """Announce that every wanted byte is on disk, at `completed_at` (Unix seconds)."""
+        content = torrent.view.descriptor.content_path or torrent.view.descriptor.download_dir
+        self._publish(torrent, Completed(torrent.id, completed_at, content))
+
+    def report(self, items: Mapping[TorrentId, Progress]) -> None:
+        """Announce the changed figures of many torrents at once; those that left meanwhile are passed over."""
+        present = {key: value for key, value in items.items() if key in self._torrents}
+        if not present:
+            return
+        event = ProgressReported(present)
+        at = self._bus.publish(event).at
+        for key in present:
+            torrent = self._torrents[key]
+            torrent.view = fold(torrent.view, event, at)
+
+    def announce(self, torrent: Torrent, event: FilesDiscovered | SelectionReconciled) -> None:
+        """Publish an event that changes nothing in a list."""
+        self._publish(torrent, event)
+
+    def snapshot(self) -> CatalogueSnapshot:
+        """Return every view as of the last event."""
+        return CatalogueSnapshot(
+            seq=self._bus.seq,
+            views=tuple(torrent.view for torrent in self._torrents.values()),
+            loading=self._loading,
+        )
+
+    def _publish(self, torrent: Torrent, event: Event) -> None:
+        torrent.view = fold(torrent.view, event, self._bus.publish(event).at)

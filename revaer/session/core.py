@@ -1,0 +1,97 @@
+"""What every operation of one generation of the session shares."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from revaer.selection.messages import Decision, SelectFunction
+from revaer.session.catalogue import Catalogue
+from revaer.session.disk import DiskDesk, Lane
+from revaer.session.gate import EngineGate
+from revaer.session.intents import Intents
+from revaer.session.messages import ActionRefused, UnknownTorrent
+from revaer.session.port import Engine, FileEntry
+from revaer.session.serial import Jobs, Turns
+from revaer.session.store import Store
+from revaer.session.timing import Timing
+from revaer.session.torrent import Torrent
+from revaer.types import SelectionRules, TorrentId, TorrentOptions
+
+log = structlog.get_logger(__name__)
+
+MANY_FILES = 2_000
+"""A longer file list is worked on beside the loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The parts that operations use.
+
+    Attributes:
+        engine: the engine; its calls go through `gate`.
+        gate: deadlines and errors of engine calls.
+        catalogue: the torrents.
+        store: the resume store.
+        intents: what is stored of each torrent.
+        turns: one operation at a time per torrent.
+        jobs: background work.
+        lane: where long computations run.
+        disk: looks at directories and files.
+        select: the file selection.
+        timing: intervals and deadlines.
+        wall: Unix seconds.
+    """
+
+    engine: Engine
+    gate: EngineGate
+    catalogue: Catalogue
+    store: Store
+    intents: Intents
+    turns: Turns
+    jobs: Jobs
+    lane: Lane
+    disk: DiskDesk
+    select: SelectFunction
+    timing: Timing
+    wall: Callable[[], float] = time.time
+
+    @asynccontextmanager
+    async def turn(self, torrent_id: TorrentId) -> AsyncIterator[Torrent]:
+        """Wait for a torrent's turn and hold it while the block runs.
+
+        Raises:
+            UnknownTorrent: it is not here, or left meanwhile.
+            ActionRefused: it is being removed.
+            SessionUnavailable: the torrents of the last run are not listed yet.
+        """
+        torrent = await self.catalogue.require(torrent_id, within=self.timing.listing)
+        async with self.turns.hold(torrent_id):
+            if self.catalogue.get(torrent_id) is not torrent:
+                raise UnknownTorrent(torrent_id)
+            if torrent.removing is not None:
+                raise ActionRefused("it is being removed")
+            yield torrent
+
+    async def place(self, torrent_id: TorrentId, options: TorrentOptions) -> None:
+        """Put a torrent that just entered the engine where the user wants it in the queue.
+
+        Raises:
+            SessionUnavailable: the engine does not answer.
+        """
+        if options.queue_position is None:
+            return
+        try:
+            await self.gate.call(self.engine.set_queue_position(torrent_id, options.queue_position))
+        except ActionRefused as error:
+            log.warning("queue_position_refused", torrent_id=torrent_id, reason=str(error))
+
+    async def decide(self, files: Sequence[FileEntry], rules: SelectionRules) -> tuple[Decision, ...]:
+        """Apply the rules to a file list. Raises InvalidPattern."""
+        if len(files) < MANY_FILES:
+            return self.select(files, rules)
+        return await self.lane.run(self.select, files, rules)

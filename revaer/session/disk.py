@@ -1,0 +1,175 @@
+"""Looking at directories and files: what blocks is in `Disk`, `DiskDesk` calls it in a lane and with a deadline.
+
+`Disk` is a port with one real form: tests wrap it to make a disk fail.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import trio
+
+from actors import LaneExpired
+from revaer.session.messages import SessionUnavailable
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+MAX_REMEMBERED = 512
+"""How many good directories are remembered."""
+
+
+class Lane(Protocol):
+    """Runs blocking calls beside the loop; `actors.BlockingLane` is one."""
+
+    async def run(self, fn: Callable[..., T], *args: object, within: float | None = None) -> T:
+        """Run `fn(*args)`. Raises actors.LaneExpired after `within` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found at a directory.
+
+    Attributes:
+        number: the system's error number when it cannot be used, else 0.
+        reason: what the system said, empty when it can be used.
+        identity: device and inode, None when it is not there.
+        free: bytes that can be written, 0 when unknown.
+    """
+
+    number: int = 0
+    reason: str = ""
+    identity: tuple[int, int] | None = None
+    free: int = 0
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such directory."""
+        return self.identity is None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is there and can be written."""
+        return self.number == 0
+
+
+class Disk:
+    """The real file system."""
+
+    def prepare(self, directory: str) -> Look:
+        """Make a directory and its parents when they are missing, and look whether it can be written."""
+        try:
+            Path(directory).mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            return Look(_number(error), _reason(error))
+        return self.look(directory)
+
+    def look(self, directory: str) -> Look:
+        """Tell whether a directory is there and can be written; leaves nothing behind in it."""
+        identity = self.identify(directory)
+        if identity is None:
+            return Look(errno.ENOENT, os.strerror(errno.ENOENT))
+        try:
+            free = _free(directory)
+            with tempfile.TemporaryFile(dir=directory):
+                return Look(identity=identity, free=free)
+        except (OSError, ValueError) as error:
+            return Look(_number(error), _reason(error), identity)
+
+    def identify(self, directory: str) -> tuple[int, int] | None:
+        """Return device and inode of a directory, None when it is not there."""
+        try:
+            status = Path(directory).stat()
+            return (status.st_dev, status.st_ino) if Path(directory).is_dir() else None
+        except (OSError, ValueError):
+            return None
+
+    def first_missing(self, paths: Sequence[tuple[str, int]]) -> str | None:
+        """Return the first path that is no file of at least the size beside it, None when all are."""
+        for path, size in paths:
+            try:
+                if os.stat(path).st_size < size:  # noqa: PTH116  # ten thousand of these are on the way of a start
+                    return path
+            except (OSError, ValueError):
+                return path
+        return None
+
+
+class DiskDesk:
+    """Looks at the disk without holding up the loop.
+
+    Args:
+        disk: what looks.
+        lane: where it looks.
+        within: seconds one look may take; a mount that hangs is a disk that fails.
+        remember: seconds for which a directory that was good is not prepared again.
+    """
+
+    def __init__(self, disk: Disk, lane: Lane, *, within: float, remember: float) -> None:
+        self._disk = disk
+        self._lane = lane
+        self._within = within
+        self._remember = remember
+        self._good: dict[str, float] = {}
+
+    async def prepare(self, directory: str) -> Look:
+        """Make a directory when it is missing, and look whether it can be written."""
+        if self._good.get(directory, 0.0) > trio.current_time():
+            return Look(identity=(0, 0))
+        look = await self._look(self._disk.prepare, directory)
+        if look.is_usable:
+            if len(self._good) >= MAX_REMEMBERED:
+                self._good.clear()
+            self._good[directory] = trio.current_time() + self._remember
+        return look
+
+    async def look(self, directory: str) -> Look:
+        """Look whether a directory is there and can be written."""
+        return await self._look(self._disk.look, directory)
+
+    async def identify(self, directories: Sequence[str]) -> list[tuple[int, int] | None]:
+        """Return device and inode of each directory. Raises SessionUnavailable when the disk does not answer."""
+        return await self._run(_each, self._disk.identify, directories)
+
+    async def first_missing(self, groups: Sequence[Sequence[tuple[str, int]]]) -> list[str | None]:
+        """Return for each group of files and least sizes the first that is missing or too short.
+
+        Raises:
+            SessionUnavailable: the disk does not answer.
+        """
+        return await self._run(_each, self._disk.first_missing, groups)
+
+    async def _look(self, look: Callable[[str], Look], directory: str) -> Look:
+        try:
+            return await self._run(look, directory)
+        except SessionUnavailable as error:
+            return Look(errno.EIO, error.reason, (0, 0))
+
+    async def _run(self, fn: Callable[..., T], *args: object) -> T:
+        try:
+            return await self._lane.run(fn, *args, within=self._within)
+        except LaneExpired as error:
+            raise SessionUnavailable(f"the disk did not answer within {self._within:g} s") from error
+
+
+def _each(look: Callable[[A], T], items: Sequence[A]) -> list[T]:
+    return [look(item) for item in items]
+
+
+def _free(directory: str) -> int:
+    figures = os.statvfs(directory)
+    return figures.f_bavail * figures.f_frsize
+
+
+def _number(error: OSError | ValueError) -> int:
+    return (error.errno or errno.EIO) if isinstance(error, OSError) else errno.EINVAL
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

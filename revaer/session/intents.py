@@ -1,0 +1,183 @@
+"""What is stored of each torrent, kept true to what is in memory.
+
+A request that changes an intent is durable before it takes effect. Facts that do not wait for a request (a completion,
+arrived metadata) and requests with an unknown outcome become debts: they are written until the store has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import structlog
+import trio
+
+from actors import Reporter
+from revaer.resume.messages import Intent, IntentConflict, ResumeRefusal
+from revaer.session.catalogue import Catalogue
+from revaer.session.messages import ActionRefused, SessionUnavailable
+from revaer.session.policy import backoff
+from revaer.session.serial import Turns
+from revaer.session.store import Store, Uncertain
+from revaer.session.timing import Timing
+from revaer.session.torrent import Torrent
+from revaer.types import TorrentId
+
+log = structlog.get_logger(__name__)
+
+BATCH = 64
+"""How many debts are paid at the same time: the store commits them together."""
+
+
+class Intents:
+    """Writes intents, and owes what could not be written yet.
+
+    Args:
+        store: where they are kept.
+        catalogue: what is true.
+        turns: order of operations per torrent.
+        health: where debts that cannot be paid are reported.
+        timing: pauses between attempts.
+    """
+
+    def __init__(self, store: Store, catalogue: Catalogue, turns: Turns, health: Reporter, timing: Timing) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._turns = turns
+        self._health = health
+        self._timing = timing
+        self._rewrites: dict[TorrentId, bytes | None] = {}
+        self._forgets: dict[TorrentId, None] = {}
+        self._owing = trio.Event()
+
+    @property
+    def owed(self) -> int:
+        """How many intents are not stored as they are."""
+        return len(self._rewrites) + len(self._forgets)
+
+    # For requests: durable, or refused and unchanged.
+
+    async def persist(self, intent: Intent) -> None:
+        """Store a new intent.
+
+        Raises:
+            SessionUnavailable: it is not stored, or will be forgotten again when it is.
+            ActionRefused: another intent holds one of its hashes.
+        """
+        if self._forgets:
+            await self._settle_forgets(intent)
+        try:
+            await self._store.persist(intent)
+        except IntentConflict as error:
+            if self._catalogue.is_loading:
+                raise SessionUnavailable("the torrents of the last run are still being reconciled") from error
+            raise ActionRefused(str(error)) from error
+        except SessionUnavailable:
+            self.owe_forget(intent.torrent_id)
+            raise
+
+    async def update(self, torrent: Torrent, **changes: Any) -> None:
+        """Store the intent of a torrent with `changes` to its fields; the caller has its turn.
+
+        Raises:
+            SessionUnavailable: it could not be stored; the old one stays, or is put back.
+        """
+        intent = torrent.intent(**changes)
+        if (metainfo := self._rewrites.get(torrent.id)) is not None and intent.metainfo is None:
+            intent = torrent.intent(**changes, metainfo=metainfo)
+        try:
+            await self._store.update(intent)
+        except Uncertain:
+            self.owe(torrent.id)
+            raise
+        except ResumeRefusal as error:
+            raise ActionRefused(str(error)) from error
+        self._rewrites.pop(torrent.id, None)
+
+    async def forget(self, torrent_id: TorrentId) -> None:
+        """Delete an intent, now or as soon as the store can."""
+        self._rewrites.pop(torrent_id, None)
+        try:
+            await self._store.forget(torrent_id)
+        except SessionUnavailable:
+            self.owe_forget(torrent_id)
+
+    # Debts.
+
+    def owe(self, torrent_id: TorrentId, *, metainfo: bytes | None = None) -> None:
+        """Have the intent written from memory soon, with `metainfo` when it is new."""
+        self._rewrites[torrent_id] = metainfo or self._rewrites.get(torrent_id)
+        self._owing.set()
+
+    def owe_forget(self, torrent_id: TorrentId) -> None:
+        """Have an intent deleted soon, whether it was stored or not."""
+        self._forgets[torrent_id] = None
+        self._owing.set()
+
+    async def run(self) -> None:
+        """Pay debts until cancelled."""
+        failures = 0
+        while True:
+            await self._owing.wait()
+            if await self.pay():
+                failures = 0
+                self._owing = trio.Event() if self.owed == 0 else self._owing
+                self._health.up()
+                continue
+            failures += 1
+            self._health.degraded(f"{self.owed} changes are not stored yet, the resume store is away")
+            await trio.sleep(backoff(failures, self._timing.retry, self._timing.retry_max))
+
+    async def pay(self) -> bool:
+        """Try to write everything owed; tell whether the store took all that was tried."""
+        forgets = list(self._forgets)
+        rewrites = list(self._rewrites)
+        work = [partial(self._pay_forget, key) for key in forgets] + [partial(self._rewrite, key) for key in rewrites]
+        for start in range(0, len(work), BATCH):
+            if not await _all(work[start : start + BATCH]):
+                return False
+        return True
+
+    async def _pay_forget(self, torrent_id: TorrentId) -> bool:
+        if torrent_id not in self._forgets:
+            return True
+        try:
+            await self._store.forget(torrent_id)
+        except SessionUnavailable:
+            return False
+        self._forgets.pop(torrent_id, None)
+        return True
+
+    async def _rewrite(self, torrent_id: TorrentId) -> bool:
+        async with self._turns.hold(torrent_id):
+            torrent = self._catalogue.get(torrent_id)
+            if torrent is None or torrent_id not in self._rewrites:
+                self._rewrites.pop(torrent_id, None)
+                return True
+            try:
+                await self._store.update(torrent.intent(metainfo=self._rewrites[torrent_id]))
+            except SessionUnavailable:
+                return False
+            except ResumeRefusal as error:
+                log.error("intent_refused", torrent_id=torrent_id, reason=str(error))
+            self._rewrites.pop(torrent_id, None)
+            return True
+
+    async def _settle_forgets(self, intent: Intent) -> None:
+        """Forget what an earlier attempt may have left, so that it cannot stand in the way of this one."""
+        if not await _all([partial(self._pay_forget, key) for key in list(self._forgets)[:BATCH]]):
+            raise SessionUnavailable("the resume store is away")
+        self._forgets.pop(intent.torrent_id, None)
+
+
+async def _all(work: list[Callable[[], Awaitable[bool]]]) -> bool:
+    outcomes: list[bool] = []
+
+    async def note(job: Callable[[], Awaitable[bool]]) -> None:
+        outcomes.append(await job())
+
+    async with trio.open_nursery() as nursery:
+        for job in work:
+            nursery.start_soon(note, job)
+    return all(outcomes)

@@ -1,0 +1,148 @@
+"""What happens when a magnet's metadata arrives: the selection is applied before any payload is asked for, the metadata
+is stored, and the list learns names and files.
+
+Metadata may show that a torrent is the same as another one (the other half of a hybrid). The newer of the two then
+fails and leaves the engine; nothing of either is lost, and it goes on when the other is removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import structlog
+import trio
+
+from revaer.selection.messages import Decision
+from revaer.session.catalogue import hashes_of
+from revaer.session.core import Core
+from revaer.session.describe import discovery, folder_of, priorities_of, with_metadata
+from revaer.session.faults import FaultKind, duplicate
+from revaer.session.messages import SessionRefusal, SessionUnavailable
+from revaer.session.port import MetadataArrived
+from revaer.session.torrent import Torrent
+from revaer.types import TorrentId
+
+log = structlog.get_logger(__name__)
+
+
+class MagnetDesk:
+    """Takes metadata in.
+
+    Args:
+        core: the shared parts.
+        readmit: brings a torrent into the engine from what is stored; the caller has its turn.
+        refresh: shows a torrent's state after its fault changed.
+        on_ready: called with a torrent whose metadata was taken in.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        readmit: Callable[[Torrent], Awaitable[None]],
+        refresh: Callable[[Torrent], None],
+        on_ready: Callable[[Torrent], None],
+    ) -> None:
+        self._core = core
+        self._readmit = readmit
+        self._refresh = refresh
+        self._on_ready = on_ready
+        self._busy: dict[TorrentId, None] = {}
+
+    def arrived(self, event: MetadataArrived) -> None:
+        """Take the engine's word that metadata came."""
+        self._begin(event.torrent_id, partial(self._take, event))
+
+    def lost(self, torrent: Torrent) -> None:
+        """Get metadata again that the engine has and whose notification was dropped: the magnet enters afresh."""
+        self._begin(torrent.id, partial(self._again, torrent))
+
+    def left(self, gone: Torrent) -> None:
+        """Let torrents go on that were duplicates of one that is gone."""
+        for torrent in self._core.catalogue:
+            fault = torrent.fault
+            if fault is not None and fault.kind is FaultKind.DUPLICATE and fault.other == gone.id:
+                self._begin(torrent.id, partial(self._again, torrent))
+
+    def _begin(self, torrent_id: TorrentId, work: Callable[[], Awaitable[bool]]) -> None:
+        if torrent_id not in self._busy:
+            self._busy[torrent_id] = None
+            self._core.jobs.submit(partial(self._run, torrent_id, work))
+
+    async def _run(self, torrent_id: TorrentId, work: Callable[[], Awaitable[bool]]) -> None:
+        try:
+            while not await work():
+                await trio.sleep(self._core.timing.retry)
+        finally:
+            self._busy.pop(torrent_id, None)
+
+    async def _take(self, event: MetadataArrived) -> bool:
+        core = self._core
+        keys = hashes_of(event.parsed.hashes)
+        async with core.catalogue.reserve(keys), core.turns.hold(event.torrent_id):
+            torrent = core.catalogue.get(event.torrent_id)
+            if torrent is None or torrent.has_metadata or not torrent.present or torrent.removing is not None:
+                return True
+            rival = self._rival(torrent, event)
+            if rival is not None and rival.view.descriptor.added_at <= torrent.view.descriptor.added_at:
+                await self._yield_to(rival, torrent)
+                return True
+            try:
+                await self._accept(torrent, event)
+            except SessionUnavailable:
+                return False
+            except SessionRefusal as error:
+                log.warning("metadata_not_applied", torrent_id=torrent.id, reason=str(error))
+        if rival is not None:
+            async with core.turns.hold(rival.id):
+                if core.catalogue.get(rival.id) is rival:
+                    await self._yield_to(torrent, rival)
+        return True
+
+    def _rival(self, torrent: Torrent, event: MetadataArrived) -> Torrent | None:
+        """Return another torrent that has one of the arrived hashes."""
+        found = self._core.catalogue.others(event.parsed.hashes, torrent)
+        return found[0] if found else None
+
+    async def _accept(self, torrent: Torrent, event: MetadataArrived) -> None:
+        core, parsed = self._core, event.parsed
+        decisions: tuple[Decision, ...] = await core.decide(parsed.files, torrent.options.selection)
+        await core.gate.call(core.engine.set_file_priorities(torrent.id, priorities_of(parsed.files, decisions)))
+        torrent.files = parsed.files
+        torrent.folder = folder_of(parsed)
+        torrent.has_metadata = True
+        core.catalogue.describe(torrent, with_metadata(torrent.view.descriptor, torrent.options, parsed))
+        core.catalogue.announce(torrent, discovery(torrent.id, parsed.files, decisions))
+        core.intents.owe(torrent.id, metainfo=event.metainfo)
+        self._refresh(torrent)
+        self._on_ready(torrent)
+
+    async def _yield_to(self, winner: Torrent, loser: Torrent) -> None:
+        """Fail a torrent that is the same as another one, and take it out of the engine."""
+        core = self._core
+        loser.fault = duplicate(winner.id, winner.name)
+        log.warning("duplicate_revealed", torrent_id=loser.id, other=winner.id)
+        if loser.present:
+            try:
+                await core.gate.call(core.engine.remove(loser.id, delete_data=False))
+            except SessionRefusal as error:
+                log.warning("duplicate_not_removed", torrent_id=loser.id, reason=str(error))
+            loser.present = False
+        self._refresh(loser)
+
+    async def _again(self, torrent: Torrent) -> bool:
+        core = self._core
+        async with core.turns.hold(torrent.id):
+            if core.catalogue.get(torrent.id) is not torrent or torrent.removing is not None:
+                return True
+            try:
+                if torrent.present:
+                    await core.gate.call(core.engine.remove(torrent.id, delete_data=False))
+                    torrent.present = False
+                await self._readmit(torrent)
+            except SessionUnavailable:
+                return False
+            except SessionRefusal as error:
+                log.warning("readmission_failed", torrent_id=torrent.id, reason=str(error))
+            return True

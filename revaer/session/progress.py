@@ -1,0 +1,166 @@
+"""From engine statuses to states and figures: one batch of figures per tick, in slices that leave the loop free."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import trio
+
+from revaer.session.core import Core
+from revaer.session.policy import derive_state, expected_state, is_done, progress_of, smooth, stalled
+from revaer.session.port import EngineState, StatusBatch, TorrentStatus
+from revaer.session.torrent import Torrent
+from revaer.types import Progress, StateView, TorrentId, TorrentState
+
+SLICE = 0.004
+"""Seconds of work between two looks at the event loop."""
+
+PORTION = 2_000
+"""How many torrents one batch of figures holds at most: publishing it is one step."""
+
+
+class ProgressDesk:
+    """Keeps states and figures up to date.
+
+    Args:
+        core: the shared parts.
+        on_done: called with a torrent whose wanted bytes are all there for the first time.
+        on_change: called with a torrent whose record is worth saving.
+        on_lost_metadata: called with a torrent whose metadata the engine has and we have not.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        on_done: Callable[[Torrent], None],
+        on_change: Callable[[Torrent], None],
+        on_lost_metadata: Callable[[Torrent], None],
+    ) -> None:
+        self._core = core
+        self._on_done = on_done
+        self._on_change = on_change
+        self._on_lost_metadata = on_lost_metadata
+        self._figures: dict[TorrentId, Progress] = {}
+        self._moving: dict[TorrentId, None] = {}
+        self._spent = 0.0
+
+    async def run(self) -> None:
+        """Ask the engine what changed, again and again, until cancelled."""
+        timing = self._core.timing
+        while True:
+            self._core.engine.request_statuses()
+            await self._still()
+            await trio.sleep(max(timing.tick, self._spent / timing.busy_share))
+
+    def ask_soon(self, *, everything: bool = False) -> None:
+        """Ask the engine what changed without waiting for the tick, or for every status."""
+        self._core.engine.request_statuses(everything=everything)
+
+    async def take(self, batch: StatusBatch) -> None:
+        """Work through a batch of statuses."""
+        begin = edge = time.perf_counter()
+        waited = 0.0
+        for status in batch.items:
+            self._absorb(status)
+            if len(self._figures) >= PORTION:
+                self._publish()
+            if (now := time.perf_counter()) - edge > SLICE:
+                await trio.lowlevel.checkpoint()
+                edge = time.perf_counter()
+                waited += edge - now
+        self._publish()
+        self._spent = time.perf_counter() - begin - waited
+
+    def refresh(self, torrent: Torrent) -> None:
+        """Show a torrent's state and figures from what is known now, after something about it changed."""
+        self._show_state(torrent)
+        self._show_figures(torrent)
+        self._publish()
+
+    def _absorb(self, status: TorrentStatus) -> None:
+        torrent = self._core.catalogue.get(status.torrent_id)
+        if torrent is None or not torrent.present:
+            return
+        now = trio.current_time()
+        before = torrent.status
+        torrent.rate = smooth(
+            torrent.rate, status.download_bps, now - torrent.heard_at, self._core.timing.smoothing
+        )
+        torrent.status = status
+        torrent.heard_at = now
+        if before is None or before.total_done != status.total_done or before.uploaded != status.uploaded:
+            self._on_change(torrent)
+        if torrent.fault is None and status.error is None:
+            self._notice(torrent, status)
+        self._show_state(torrent)
+        self._show_figures(torrent)
+
+    def _notice(self, torrent: Torrent, status: TorrentStatus) -> None:
+        announced = torrent.view.descriptor.completed_at is not None
+        if not torrent.has_metadata:
+            if status.state not in (EngineState.FETCHING_METADATA, EngineState.CHECKING):
+                self._on_lost_metadata(torrent)
+        elif is_done(status):
+            if not announced and not torrent.is_finishing:
+                self._on_done(torrent)
+        elif announced and status.state is EngineState.DOWNLOADING and status.wanted_done < status.wanted:
+            self._core.catalogue.amend(torrent, completed_at=None)
+            self._core.intents.owe(torrent.id)
+
+    def _show_state(self, torrent: Torrent) -> None:
+        shown = torrent.view.state
+        kind, message = self._state(torrent)
+        if kind is not shown.kind or message != shown.message:
+            self._core.catalogue.change_state(torrent, StateView(kind, self._core.wall(), message))
+
+    def _state(self, torrent: Torrent) -> tuple[TorrentState, str | None]:
+        if torrent.fault is not None:
+            return TorrentState.FAILED, torrent.fault.message
+        status = torrent.status
+        announced = torrent.view.descriptor.completed_at is not None
+        if status is None:
+            options = torrent.options
+            return expected_state(
+                paused=options.paused,
+                queued=options.auto_managed,
+                announced=announced,
+                has_metadata=torrent.has_metadata,
+            ), None
+        if status.error is not None:
+            return TorrentState.FAILED, f"the engine stopped it ({status.error}): resume it to try again"
+        paused, rechecking = torrent.options.paused, torrent.is_rechecking
+        return derive_state(status, paused=paused, announced=announced, rechecking=rechecking), None
+
+    def _show_figures(self, torrent: Torrent) -> None:
+        if torrent.status is None:
+            return
+        figures = progress_of(torrent.status, torrent.view.state.kind, torrent.rate)
+        if figures.download_bps or figures.upload_bps:
+            self._moving[torrent.id] = None
+        if figures != torrent.view.progress:
+            self._figures[torrent.id] = figures
+        else:
+            self._figures.pop(torrent.id, None)
+
+    async def _still(self) -> None:
+        """Bring the rates of torrents without news to zero."""
+        oldest = trio.current_time() - self._core.timing.stall
+        for torrent_id in [*self._moving]:
+            torrent = self._core.catalogue.get(torrent_id)
+            if torrent is not None and torrent.heard_at >= oldest:
+                continue
+            self._moving.pop(torrent_id, None)
+            if torrent is not None and (torrent.view.progress.download_bps or torrent.view.progress.upload_bps):
+                torrent.rate = 0.0
+                self._figures[torrent_id] = stalled(torrent.view.progress)
+            if len(self._figures) >= PORTION:
+                self._publish()
+                await trio.lowlevel.checkpoint()
+        self._publish()
+
+    def _publish(self) -> None:
+        if self._figures:
+            figures, self._figures = self._figures, {}
+            self._core.catalogue.report(figures)

@@ -1,0 +1,117 @@
+"""The roster: which engine handle is which torrent of ours, and what the adapter must remember of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from revaer.session.flushes import FlushLedger
+from revaer.session.port import EngineRefused
+from revaer.types import InfoHash, TorrentId
+
+
+@dataclass(slots=True)
+class Entry:
+    """One torrent as the adapter knows it. `files` and `pieces` are 0 before metadata.
+
+    `choosing` is a magnet whose file priorities nobody set yet; `problem` is a failure that the engine's own status does
+    not tell, `refused` one that does not pass; `saved_pieces` is the digest of the piece list that is known to be on disk.
+    """
+
+    torrent_id: TorrentId
+    handle: Any
+    hashes: InfoHash
+    files: int = 0
+    pieces: int = 0
+    choosing: bool = False
+    pex: bool = True
+    web_seeds: tuple[str, ...] = ()
+    problem: str | None = None
+    refused: bool = False
+    flushes: FlushLedger = field(default_factory=FlushLedger)
+    saved_pieces: int | None = None
+
+
+class Roster:
+    """Finds entries by our id, by the engine's handle, and by any info-hash."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[TorrentId, Entry] = {}
+        self._by_handle: dict[int, Entry] = {}
+        self._by_hash: dict[str, TorrentId] = {}
+        self._claimed: set[TorrentId] = set()
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._by_id.values())
+
+    def reserve(self, torrent_id: TorrentId, hashes: InfoHash) -> None:
+        """Claim an id and its info-hashes before the engine has the torrent.
+
+        Raises:
+            EngineRefused: one of them is taken.
+        """
+        if torrent_id in self._claimed:
+            raise EngineRefused(f"the engine has a torrent {torrent_id} already")
+        for text in _texts(hashes):
+            if text in self._by_hash:
+                raise EngineRefused(f"the engine has a torrent with info-hash {text} already")
+        self._by_hash.update(dict.fromkeys(_texts(hashes), torrent_id))
+        self._claimed.add(torrent_id)
+
+    def release(self, torrent_id: TorrentId, hashes: InfoHash) -> None:
+        """Give back a claim."""
+        self._claimed.discard(torrent_id)
+        for text in _texts(hashes):
+            if self._by_hash.get(text) == torrent_id:
+                del self._by_hash[text]
+
+    def enter(self, entry: Entry) -> None:
+        """Take up a torrent whose hashes were reserved."""
+        self._by_id[entry.torrent_id] = entry
+        self._by_handle[hash(entry.handle)] = entry
+
+    def leave(self, entry: Entry) -> None:
+        """Forget a torrent and its hashes."""
+        self._by_id.pop(entry.torrent_id, None)
+        self._by_handle.pop(hash(entry.handle), None)
+        self.release(entry.torrent_id, entry.hashes)
+
+    def learn(self, entry: Entry, hashes: InfoHash) -> None:
+        """Note the hashes that a magnet's metadata brought; what it had stays."""
+        entry.hashes = InfoHash(v1=entry.hashes.v1 or hashes.v1, v2=entry.hashes.v2 or hashes.v2)
+        for text in _texts(entry.hashes):
+            self._by_hash.setdefault(text, entry.torrent_id)
+
+    def get(self, torrent_id: TorrentId) -> Entry:
+        """Find by id.
+
+        Raises:
+            EngineRefused: unknown.
+        """
+        entry = self._by_id.get(torrent_id)
+        if entry is None:
+            raise EngineRefused(f"the engine has no torrent {torrent_id}")
+        return entry
+
+    def of_hashes(self, hashes: InfoHash) -> TorrentId | None:
+        """Find who has or claimed one of these info-hashes."""
+        return next((self._by_hash[text] for text in _texts(hashes) if text in self._by_hash), None)
+
+    def of_handle(self, handle: Any) -> Entry | None:
+        """Find by the engine's handle; `None` for one that is gone."""
+        return self._by_handle.get(hash(handle))
+
+    def clear(self) -> None:
+        """Forget everything, handles included."""
+        self._by_id.clear()
+        self._by_handle.clear()
+        self._by_hash.clear()
+        self._claimed.clear()
+
+
+def _texts(hashes: InfoHash) -> tuple[str, ...]:
+    return tuple(text for text in (hashes.v1, hashes.v2) if text)

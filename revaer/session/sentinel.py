@@ -1,0 +1,75 @@
+"""Looks at the directories of running torrents.
+
+An engine that writes into a mount point without its volume would fill the wrong disk, and it makes missing directories.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+import trio
+
+from revaer.session.core import Core
+from revaer.session.faults import missing_directory, missing_files
+from revaer.session.messages import SessionRefusal
+from revaer.session.storage import StorageWatch
+from revaer.session.torrent import Torrent
+
+log = structlog.get_logger(__name__)
+
+
+class Sentinel:
+    """Notices when the directory of a running torrent is gone or is another one.
+
+    Args:
+        core: the shared parts.
+        watch: holds the torrents whose directory is gone.
+    """
+
+    def __init__(self, core: Core, watch: StorageWatch) -> None:
+        self._core = core
+        self._watch = watch
+        self._known: dict[str, tuple[int, int]] = {}
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        while True:
+            await trio.sleep(self._core.timing.sentinel)
+            try:
+                await self.look()
+            except SessionRefusal as error:
+                log.warning("storage_look_failed", reason=str(error))
+
+    async def look(self) -> None:
+        """Look once. Raises SessionRefusal when the disk does not answer."""
+        running: dict[str, list[Torrent]] = {}
+        for torrent in self._core.catalogue:
+            if torrent.present and torrent.fault is None and torrent.has_metadata:
+                running.setdefault(torrent.options.download_dir, []).append(torrent)
+        identities = await self._core.disk.identify(list(running))
+        self._known = {key: value for key, value in self._known.items() if key in running}
+        for (directory, torrents), identity in zip(running.items(), identities, strict=True):
+            known = self._known.get(directory)
+            if identity is not None and known in (None, identity):
+                self._known[directory] = identity
+                continue
+            if identity is not None:
+                self._known[directory] = identity
+            for torrent in torrents:
+                self._core.jobs.submit(partial(self._inspect, torrent, gone=identity is None))
+
+    async def _inspect(self, torrent: Torrent, *, gone: bool) -> None:
+        core = self._core
+        async with core.turns.hold(torrent.id):
+            if core.catalogue.get(torrent.id) is not torrent or not torrent.present or torrent.fault is not None:
+                return
+            try:
+                path = None if gone else await self._watch.missing(torrent)
+                if not gone and path is None:
+                    return
+                fault = missing_directory(torrent.options.download_dir) if path is None else missing_files(path)
+                self._watch.hold(torrent, fault, is_suspect=not gone)
+                await core.gate.call(core.engine.pause(torrent.id))
+            except SessionRefusal as error:
+                log.warning("storage_look_failed", torrent_id=torrent.id, reason=str(error))

@@ -1,0 +1,70 @@
+"""Order and bounds of work: one operation at a time per torrent, a bounded number of background jobs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import trio
+
+from revaer.types import TorrentId
+
+Job: TypeAlias = Callable[[], Awaitable[None]]
+"""Work that looks after its own errors."""
+
+
+class Turns:
+    """One operation at a time per torrent, in the order of asking. A lock exists only while somebody needs it."""
+
+    def __init__(self) -> None:
+        self._locks: dict[TorrentId, tuple[trio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def hold(self, torrent_id: TorrentId) -> AsyncIterator[None]:
+        """Wait for this torrent's turn and keep it while the block runs."""
+        lock, users = self._locks.get(torrent_id) or (trio.Lock(), 0)
+        self._locks[torrent_id] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(torrent_id)
+            if users > 1:
+                self._locks[torrent_id] = (lock, users - 1)
+
+    def __len__(self) -> int:
+        return len(self._locks)
+
+
+class Jobs:
+    """Background jobs of the session: queued, and run by a bounded number of tasks that exist only while needed.
+
+    Args:
+        spawn: starts a background task.
+        limit: how many jobs run at the same time.
+    """
+
+    def __init__(self, spawn: Callable[[Callable[[], Awaitable[None]]], None], *, limit: int = 64) -> None:
+        self._spawn = spawn
+        self._limit = limit
+        self._queue: deque[Job] = deque()
+        self._workers = 0
+
+    def submit(self, job: Job) -> None:
+        """Run `job` soon."""
+        self._queue.append(job)
+        if self._workers < self._limit:
+            self._workers += 1
+            self._spawn(self._work)
+
+    def __len__(self) -> int:
+        return len(self._queue) + self._workers
+
+    async def _work(self) -> None:
+        try:
+            while self._queue:
+                await self._queue.popleft()()
+        finally:
+            self._workers -= 1

@@ -1,0 +1,50 @@
+"""How often and how long: every interval and deadline of the session in one place, so that tests can own them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Intervals and deadlines, all in seconds.
+
+    Attributes:
+        tick: how often the engine is asked what changed.
+        busy_share: at most this share of the time goes into statuses; a larger catalogue is asked less often.
+        stall: after this time without news a rate counts as zero.
+        smoothing: time constant of the rate behind the ETA.
+        engine: how long an engine call may take.
+        engine_files: the same for calls that delete payload.
+        store: how long the resume store may take for one request.
+        load: the same for loading everything.
+        retry: pause before something that is away is asked again.
+        retry_max: the longest such pause.
+        disk: how long one look at a directory may take.
+        directories: how long a directory that was good is not looked at again for adds.
+        sentinel: how often the directories of running torrents are looked at.
+        record_interval: how often records of changed torrents are saved.
+        record_answer: how long the engine may take to answer for a record before it is asked again.
+        rescue: how long a crashed session may take to save records and close its engine.
+        listing: how long a request waits for the catalogue to be loaded at a start.
+        stop: how long an orderly stop may take when nobody set a deadline.
+    """
+
+    tick: float = 0.25
+    busy_share: float = 0.2
+    stall: float = 3.0
+    smoothing: float = 8.0
+    engine: float = 10.0
+    engine_files: float = 60.0
+    store: float = 10.0
+    load: float = 120.0
+    retry: float = 2.0
+    retry_max: float = 60.0
+    disk: float = 10.0
+    directories: float = 2.0
+    sentinel: float = 10.0
+    record_interval: float = 60.0
+    record_answer: float = 15.0
+    rescue: float = 3.0
+    listing: float = 5.0
+    stop: float = 14.0

@@ -1,0 +1,81 @@
+"""One torrent as the session keeps it in memory: small, because there are many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from revaer.resume.messages import Intent, Removing
+from revaer.session.faults import Fault
+from revaer.session.port import FileEntry, TorrentStatus
+from revaer.types import TorrentId, TorrentOptions, TorrentView
+
+
+def payload_path(download_dir: str, folder: str, file: FileEntry) -> str:
+    """Return where a file is; `folder` is empty for a torrent of a single file."""
+    return f"{download_dir}/{folder}/{file.path}" if folder else f"{download_dir}/{file.path}"
+
+
+@dataclass(slots=True, eq=False)
+class Torrent:
+    """What the session knows of a torrent; only `Catalogue` changes `view`.
+
+    Attributes:
+        view: the fold of its events.
+        options: what the user asked for, as it is stored.
+        files: its file list, pads included; empty before metadata.
+        has_metadata: whether the file list is known.
+        folder: name of the folder inside the download directory that its files live in; empty for a single file.
+        status: the engine's last word, None before the first.
+        fault: why it cannot go on, None when it can.
+        present: whether the engine has it.
+        removing: a removal that was accepted and is not finished.
+        is_finishing: whether its completion is being worked on.
+        is_rechecking: whether the user asked for a recheck that has not ended.
+        from_copy: whether it was restored from a copy while the database was away.
+        rate: smoothed download rate, bytes per second.
+        heard_at: monotonic time of the last status.
+    """
+
+    view: TorrentView
+    options: TorrentOptions
+    files: tuple[FileEntry, ...] = ()
+    has_metadata: bool = False
+    folder: str = ""
+    status: TorrentStatus | None = None
+    fault: Fault | None = None
+    present: bool = False
+    removing: Removing | None = None
+    is_finishing: bool = False
+    is_rechecking: bool = False
+    from_copy: bool = False
+    rate: float = 0.0
+    heard_at: float = 0.0
+
+    @property
+    def id(self) -> TorrentId:
+        """Its identity."""
+        return self.view.id
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message."""
+        return self.view.descriptor.name or self.view.descriptor.info_hash
+
+    def path_of(self, file: FileEntry) -> str:
+        """Return where one of its files is."""
+        return payload_path(self.options.download_dir, self.folder, file)
+
+    def intent(self, **changes: Any) -> Intent:
+        """Return the intent to store for it, with `changes` to its fields; without the sources, which stay stored."""
+        descriptor = self.view.descriptor
+        intent = Intent(
+            torrent_id=self.view.id,
+            hashes=descriptor.hashes,
+            info_hash=descriptor.info_hash,
+            options=self.options,
+            added_at=descriptor.added_at,
+            completed_at=descriptor.completed_at,
+            removing=self.removing,
+        )
+        return replace(intent, **changes) if changes else intent

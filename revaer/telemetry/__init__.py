@@ -1,0 +1,1 @@
+"""Structured logs, metrics, and the watch over the event loop."""

@@ -1,0 +1,214 @@
+"""`revaer tail`: what is written, and what is remembered."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from revaer.cli.bookmark import Bookmark
+from revaer.cli.failures import Failure, WrongRequest
+from tests.cli.conftest import Revaer
+from tests.support.fake_api import FakeApi, event_frame, frame, problem, progress_frame
+
+REVOKED = problem(401, "A valid API key is needed", "the key was revoked")
+"""What ends a tail that would go on for ever."""
+
+
+def test_each_kind_of_event_in_its_line(revaer: Revaer, api: FakeApi) -> None:
+    torrent = api.put("One")
+    short = torrent["id"][-8:]
+    failed = {"kind": "failed", "since": "x", "message": "disk full"}
+    api.streams.append(
+        [
+            event_frame("1-1", "torrent_added", torrent_id=torrent["id"], torrent={"name": "My\x1bfilm"}),
+            event_frame("1-2", "state_changed", torrent_id=torrent["id"], previous="queued", state=failed),
+            progress_frame("1-3", torrent, 42.0, bps=2048),
+            event_frame("1-4", "completed", torrent_id=torrent["id"], content_path="/d/One"),
+            event_frame("1-5", "health_changed", component="database", previous="up", state="down", reason="away"),
+            event_frame("1-6", "kind_of_tomorrow", answer=42, list=[1, 2]),
+        ]
+    )
+
+    result = revaer("tail", "--count", "6")
+
+    assert result.code == 0
+    assert result.out == (
+        f"10:00:00  torrent_added      {short}  My\\x1bfilm\n"
+        f"10:00:00  state_changed      {short}  queued → failed: disk full\n"
+        f"10:00:00  progress           {short}   42.0 %  420 B of 1000 B  2.0 KiB/s\n"
+        f"10:00:00  completed          {short}  content_path=/d/One\n"
+        "10:00:00  health_changed      database: up → down (away)\n"
+        "10:00:00  kind_of_tomorrow    answer=42 list=[1, 2]\n"
+    )
+
+
+def test_json_output_is_one_envelope_per_line(revaer: Revaer, api: FakeApi) -> None:
+    api.streams.append([event_frame("1-1", "completed", content_path="/ü"), event_frame("1-2", "completed")])
+
+    result = revaer("tail", "--count", "2", "--output", "json")
+
+    assert [json.loads(line)["id"] for line in result.out.splitlines()] == ["1-1", "1-2"]
+    assert "/ü" in result.out
+
+
+def test_the_filter_reaches_the_api_with_whole_ids(revaer: Revaer, api: FakeApi) -> None:
+    torrent = api.put("One")
+    api.streams.append([event_frame("1-1", "completed")])
+
+    revaer(
+        *["tail", "--count", "1", "--torrent", torrent["info_hash"][:5], "--event", "completed,progress"],
+        *["--state", "seeding", "--category", "c", "--tag", "t"],
+    )
+
+    assert api.asked("GET", "/v1/events")[0].params == {
+        "torrent": torrent["id"],
+        "event": "completed,progress",
+        "state": "seeding",
+        "category": "c",
+        "tags": "t",
+    }
+
+
+def test_a_cut_is_told_beside_the_output_and_nothing_is_repeated(revaer: Revaer, api: FakeApi) -> None:
+    api.streams += [
+        [event_frame("1-1", "completed"), event_frame("1-2", "completed")],
+        [event_frame("1-2", "completed"), event_frame("1-3", "completed")],
+    ]
+
+    result = revaer("tail", "--count", "3", "--output", "json")
+
+    assert [json.loads(line)["id"] for line in result.out.splitlines()] == ["1-1", "1-2", "1-3"]
+    assert result.err.splitlines()[0].startswith("the daemon ended the stream; connecting again in 0.")
+    assert result.err.splitlines()[1] == "connected again"
+
+
+def test_gaps_are_told_to_people_beside_the_output(revaer: Revaer, api: FakeApi) -> None:
+    gaps = [frame(None, "reset", {"reason": "too old"}), frame(None, "lagged", {"count": 3})]
+    api.streams.append([*gaps, event_frame("1-9", "completed")])
+
+    result = revaer("tail", "--count", "1", "--since", "1-1")
+
+    assert len(result.out.splitlines()) == 1
+    assert result.err == "events were missed: too old\n3 events were missed: too slow\n"
+
+
+def test_gaps_are_told_to_programs_among_the_events(revaer: Revaer, api: FakeApi) -> None:
+    gaps = [frame(None, "reset", {"reason": "too old"}), frame(None, "lagged", {"count": 3})]
+    api.streams.append([*gaps, event_frame("1-9", "completed")])
+
+    result = revaer("tail", "--count", "1", "--output", "json")
+
+    assert [json.loads(line)["event"] for line in result.out.splitlines()[:2]] == [
+        {"type": "reset", "reason": "too old"},
+        {"type": "lagged", "count": 3},
+    ]
+
+
+# The resume file
+
+
+def test_the_resume_file_remembers_and_is_used(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    api.streams += [
+        [event_frame("1-1", "completed"), event_frame("1-2", "completed")],
+        [event_frame("1-3", "completed")],
+    ]
+
+    revaer("tail", "--count", "2", "--resume-file", "place")
+    assert (tmp_path / "place").read_text() == "1-2\n"
+    revaer("tail", "--count", "1", "--resume-file", "place")
+
+    assert (tmp_path / "place").read_text() == "1-3\n"
+    assert [request.headers.get("last-event-id") for request in api.requests] == [None, "1-2"]
+    assert [path.name for path in tmp_path.iterdir()] == ["place"]
+
+
+def test_an_event_is_remembered_when_the_tail_ends_badly(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    api.streams += [[event_frame("1-1", "completed")], [REVOKED]]
+
+    result = revaer("tail", "--resume-file", "place")
+
+    assert result.code == 3
+    assert (tmp_path / "place").read_text() == "1-1\n"
+
+
+def test_an_empty_resume_file_starts_now(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    (tmp_path / "place").touch()
+    api.streams.append([event_frame("1-1", "completed")])
+
+    assert revaer("tail", "--count", "1", "--resume-file", "place").code == 0
+    assert "last-event-id" not in api.requests[0].headers
+
+
+def test_another_file_is_not_taken_for_a_resume_file(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Dear diary")
+
+    result = revaer("tail", "--resume-file", "notes.txt")
+
+    assert result.code == 2
+    assert "holds 'Dear diary' instead of an event id" in result.err
+    assert api.requests == []
+    assert (tmp_path / "notes.txt").read_text() == "Dear diary"
+
+
+def test_a_resume_file_that_cannot_be_written_ends_with_three(revaer: Revaer, api: FakeApi) -> None:
+    api.streams.append([event_frame("1-1", "completed"), api.HOLD])
+
+    result = revaer("tail", "--resume-file", "missing/place")
+
+    assert result.code == 3
+    assert "the resume file cannot be written" in result.err
+
+
+def test_a_bookmark_replaces_its_file_as_a_whole(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    bookmark = Bookmark(place)
+    bookmark.move("1-1")
+    first = place.stat().st_ino
+
+    bookmark.move("1-2")
+
+    assert place.stat().st_ino != first
+    assert bookmark.read() == "1-2"
+
+
+def test_a_bookmark_that_never_moved_leaves_no_file(tmp_path: Path) -> None:
+    Bookmark(tmp_path / "place").keep()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"1", b"1-2-3", b"x-y", b"\xff\xfe", b"-", "1-٣".encode()])
+def test_a_bookmark_reads_nothing_but_ids(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "place").write_bytes(content)
+
+    with pytest.raises((Failure, WrongRequest)):
+        Bookmark(tmp_path / "place").read()
+
+
+# Refusals
+
+
+def test_a_wrong_filter_ends_with_two(revaer: Revaer, api: FakeApi) -> None:
+    api.streams.append([problem(400, "The request cannot be understood", "no event kind `x`")])
+
+    result = revaer("tail", "--event", "x")
+
+    assert result.code == 2
+    assert "no event kind `x`" in result.err
+
+
+def test_two_starts_are_one_too_many(revaer: Revaer, api: FakeApi) -> None:
+    result = revaer("tail", "--since", "1-1", "--resume-file", "place")
+
+    assert result.code == 2
+    assert "--since and --resume-file both say where to start" in result.err
+    assert api.requests == []
+
+
+def test_a_revoked_key_ends_a_tail_with_three(revaer: Revaer, api: FakeApi) -> None:
+    api.streams += [[event_frame("1-1", "completed")], [REVOKED]]
+
+    result = revaer("tail")
+
+    assert result.code == 3
+    assert "the key was revoked" in result.err
