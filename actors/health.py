@@ -170,7 +170,8 @@ class Health:
     def reporter(self, component: str, *, parent: str | None = None, essential: bool = False) -> Reporter:
         """Enter a component, which is starting until it reports, and return its reporter.
 
-        Asking again for a component returns another handle on the same source.
+        Asking again for a component returns another handle on the same source; its parent stays, and once essential
+        it stays essential.
 
         Args:
             component: its name.
@@ -183,8 +184,9 @@ class Health:
         if parent is not None and parent not in self._components:
             raise KeyError(f"{component} names an unknown parent: {parent}")
         if component not in self._components:
-            entry = _Component(component, parent, self._wall(), essential, {"": _STARTING})
+            entry = _Component(component, parent, self._wall(), reports={"": _STARTING})
             self._components[component] = entry
+        self._components[component].essential |= essential
         return Reporter(self, component, "")
 
     def snapshot(self) -> Mapping[str, ComponentHealth]:

@@ -13,7 +13,7 @@ import secrets
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import trio
@@ -28,18 +28,22 @@ CHUNK = 2000
 FRESH_SECONDS = 1.0
 KEPT_IDS = 2_000_000
 """How many places all frozen orders may have together; the least recently used go first."""
+WALK_COST = 100
+"""What a frozen order costs beside its places, counted in places."""
+
+LAST_NAME = "\U0010ffff"
 
 _STATE_RANK = {state: rank for rank, state in enumerate(TorrentState)}
 
 SORTS: Mapping[str, Callable[[TorrentView], Any] | None] = {
     "added_at": None,
-    "name": lambda view: (view.descriptor.name is None, (view.descriptor.name or "").casefold()),
+    "name": lambda view: (view.descriptor.name or LAST_NAME).casefold(),
     "size": lambda view: view.progress.bytes_total,
     "progress": lambda view: view.progress.percent_complete,
     "ratio": lambda view: view.progress.ratio,
     "state": lambda view: _STATE_RANK[view.state.kind],
 }
-"""What a list can be sorted by. Torrents that are equal in it are in the default order; ones without a name come last."""
+"""What a list can be sorted by. Equal torrents are in the default order; those without a name come last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class _Walk:
     ids: Sequence[TorrentId]
     structure: int
     made_at: float
-    identity: str = field(default="")
+    identity: str
 
 
 class Pages:
@@ -153,8 +157,9 @@ class Pages:
             if view is not None:
                 found.append(view)
             at += 1
-        is_last = all(walk.ids[rest] not in self._model.views for rest in range(at, min(at + CHUNK, len(walk.ids))))
-        if is_last and at + CHUNK >= len(walk.ids):
+        while at < len(walk.ids) and walk.ids[at] not in self._model.views:
+            at += 1
+        if at == len(walk.ids):
             return Page(found, None)
         return Page(found, encode_cursor(WalkCursor(query.identity, walk.name, at)))
 
@@ -170,7 +175,7 @@ class Pages:
         walk = _Walk(secrets.token_urlsafe(8), ids, structure, now, query.identity)
         self._walks[walk.name] = walk
         self._newest[query.identity] = walk.name
-        self._kept += len(ids)
+        self._kept += len(ids) + WALK_COST
         self._evict()
         return walk
 
@@ -192,6 +197,6 @@ class Pages:
     def _evict(self) -> None:
         while self._kept > KEPT_IDS and len(self._walks) > 1:
             _, walk = self._walks.popitem(last=False)
-            self._kept -= len(walk.ids)
+            self._kept -= len(walk.ids) + WALK_COST
             if self._newest.get(walk.identity) == walk.name:
                 del self._newest[walk.identity]

@@ -55,8 +55,6 @@ def action(settings: Settings, /, *, torrent: str, kind: str, **given: Any) -> N
 
     async def act(client: Client) -> str:
         torrent_id = await client.resolve(torrent)
-        if kind == "rate" and len(arguments) == 1:
-            arguments.update(await _other_rate(client, torrent_id, *arguments))
         await client.action(torrent_id, kind, **arguments)
         return torrent_id
 
@@ -65,13 +63,6 @@ def action(settings: Settings, /, *, torrent: str, kind: str, **given: Any) -> N
         terminal.show_json({"id": torrent_id, "type": kind, **arguments})
     else:
         terminal.say(f"{kind} done for {torrent_id}")
-
-
-async def _other_rate(client: Client, torrent_id: str, given: str) -> dict[str, int | None]:
-    """The limit that was not named stays as it is."""
-    limits = (await client.get(torrent_id)).document.get("rate_limit") or {}
-    other = "upload_bps" if given == "download_bps" else "download_bps"
-    return {other: limits.get(other)}
 
 
 def action_arguments(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -258,11 +258,10 @@ class Client:
         document = (
             _decode(response) if response.status_code in (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE) else None
         )
-        if isinstance(document, dict) and "components" in document:
-            return Health.read(document, serving=response.is_success)
-        if not response.is_success:
+        is_report = isinstance(document, dict) and "components" in document
+        if not (is_report or response.is_success):
             raise problem_of(response)
-        return Health.read(document, serving=True)
+        return Health.read(document)
 
     async def metrics(self) -> str:
         """Fetch the metrics in Prometheus' text format."""

@@ -13,6 +13,9 @@ from revaer.client import documents
 from revaer.client.documents import Document
 from revaer.types import TorrentId
 
+SERVING = frozenset({"ok", "degraded"})
+"""The states of a daemon that does its work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -159,24 +162,27 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The daemon's own account of itself. `serving` is false when it cannot do its work (status 503)."""
+    """The daemon's own account of itself: `ok`, `degraded`, `starting` or `down`."""
 
     status: str
-    serving: bool
     components: tuple[Component, ...]
     document: Document = field(repr=False)
 
     @classmethod
-    def read(cls, value: object, *, serving: bool) -> Health:
+    def read(cls, value: object) -> Health:
         """Read the health page. Raises InvalidAnswer."""
         document = documents.as_document(value, "the health page")
         parts = documents.as_document(document.get("components") or {}, "`components`")
         return cls(
             status=documents.text(document, "status"),
-            serving=serving,
             components=tuple(_component(name, part) for name, part in parts.items()),
             document=document,
         )
+
+    @property
+    def serving(self) -> bool:
+        """Whether the daemon does its work, perhaps not all of it."""
+        return self.status in SERVING
 
 
 def _component(name: str, value: object) -> Component:

@@ -233,7 +233,7 @@ class EventStream:
             return Reset(str(_data(frame).get("reason") or "events were missed"))
         if frame.event == "lagged":
             return Lagged(documents.whole(_data(frame), "count", 0))
-        if self._is_repeated(frame.id):
+        if frame.event != "progress" and self._is_repeated(frame.id):
             return None
         if not frame.data:
             self.position = frame.id or self.position

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from actors import ActorRef, Bus, ChildSpec, Health, MailboxStatistics
 from revaer.api.actor import ApiActor
@@ -87,7 +88,7 @@ def children(parts: Parts) -> tuple[ChildSpec, ...]:
     )
 
 
-def mailbox_statistics(refs: tuple[ActorRef[object], ...]) -> Mapping[str, MailboxStatistics]:
+def mailbox_statistics(refs: tuple[ActorRef[Any], ...]) -> Mapping[str, MailboxStatistics]:
     """Return every mailbox's figures by actor name."""
     return {ref.name: ref.statistics() for ref in refs}
 

@@ -102,7 +102,7 @@ def _account_for(home: Path) -> Account:
         return Account(os.geteuid(), os.getegid())
     if owner.st_uid != 0:
         return Account(owner.st_uid, owner.st_gid)
-    entry = _ensure_user()
+    entry = ensure_user()
     os.chown(home, entry.pw_uid, entry.pw_gid)
     return Account(entry.pw_uid, entry.pw_gid)
 
@@ -114,33 +114,44 @@ def _user_name(uid: int) -> str:
         return f"user id {uid}"
 
 
-def _ensure_user() -> pwd.struct_passwd:
-    """Return the server's own user, making it when it is missing."""
+def ensure_user(name: str = _USER, *, search: str = _SYSTEM_PATH) -> pwd.struct_passwd:
+    """Return the entry of a system user, making the user when it is missing. Blocks.
+
+    Args:
+        name: The user.
+        search: Directories with the system's `useradd`, separated by colons.
+
+    Raises:
+        DatabaseUnavailable: The user cannot be made.
+    """
     try:
-        return pwd.getpwnam(_USER)
+        return pwd.getpwnam(name)
     except KeyError:
-        _create_user()
-    return pwd.getpwnam(_USER)
+        _create_user(name, search)
+    try:
+        return pwd.getpwnam(name)
+    except KeyError as error:
+        raise DatabaseUnavailable(f"the user {name} was made, but the system does not know it") from error
 
 
-def _create_user() -> None:
-    useradd = shutil.which("useradd", path=_SYSTEM_PATH)
+def _create_user(name: str, search: str) -> None:
+    useradd = shutil.which("useradd", path=search)
     if useradd is None:
         raise DatabaseUnavailable(
-            f"PostgreSQL does not run as root, and there is no useradd to make the user {_USER}: make it by hand, run "
+            f"PostgreSQL does not run as root, and there is no useradd to make the user {name}: make it by hand, run "
             "the daemon as a normal user, or set DATABASE_URL"
         )
-    group = ["--gid", _USER] if _group_exists() else ["--user-group"]
+    group = ["--gid", name] if _group_exists(name) else ["--user-group"]
     command = [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
-    made = subprocess.run([*command, *group, _USER], capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    made = subprocess.run([*command, *group, name], capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
     if made.returncode != 0:
-        raise DatabaseUnavailable(f"cannot make the user {_USER}: {made.stderr.strip()}")
-    _log.warning("made the system user %s to run the embedded PostgreSQL", _USER)
+        raise DatabaseUnavailable(f"cannot make the user {name}: {made.stderr.strip()}")
+    _log.warning("made the system user %s to run the embedded PostgreSQL", name)
 
 
-def _group_exists() -> bool:
+def _group_exists(name: str) -> bool:
     try:
-        grp.getgrnam(_USER)
+        grp.getgrnam(name)
     except KeyError:
         return False
     return True

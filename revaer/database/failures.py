@@ -53,17 +53,17 @@ def translated(*, within: float = 0.0) -> Iterator[None]:
 
 
 def _from_server(error: asyncpg.PostgresError, within: float) -> DatabaseError:
-    """Classify an error by its code; fatal ones end the connection whatever the code."""
+    """Classify an error by its code. A full server is no outage: those who are connected go on."""
     code = getattr(error, "sqlstate", None) or ""
     text = _first_line(error)
     if code == _QUERY_CANCELED:
         return StatementTimeout(within)
+    if code.startswith(_CLASS_EXHAUSTED) or code == _READ_ONLY:
+        return DatabaseUnavailable(text)
     if code.startswith(_CLASS_CONNECTION) or error.severity_en in {"FATAL", "PANIC"}:
         return ConnectionLost(text)
     if code.startswith(_CLASS_CONSTRAINT):
         return ConstraintViolated(error.constraint_name or error.column_name or "", text)
-    if code.startswith(_CLASS_EXHAUSTED) or code == _READ_ONLY:
-        return DatabaseUnavailable(text)
     if code.startswith(_CLASS_LOST_RACE):
         return DatabaseUnavailable(f"{text}; repeat the statement")
     return StatementFailed(text, code)

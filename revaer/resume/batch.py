@@ -13,13 +13,14 @@ from typing import Final, TypeAlias
 
 import trio
 
+from revaer.resume.documents import encode_options
 from revaer.resume.messages import ForgetIntent, Intent, PersistIntent, ResumeRefusal, UpdateIntent
 from revaer.types import TorrentId
 
-MAX_WORK: Final = 512
+MAX_WORK: Final = 256
 """How many torrents one transaction may concern."""
 
-MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_BYTES: Final = 8 * 1024 * 1024
 """How much metainfo, in bytes, one transaction may bring before no more is added to it."""
 
 Change: TypeAlias = PersistIntent | UpdateIntent | ForgetIntent
@@ -30,10 +31,17 @@ class Pending:
 
     Args:
         request: The request.
+
+    Attributes:
+        options: The options document to store; empty when there is nothing to store.
+
+    Raises:
+        UnwritableIntent: The intent cannot be written down.
     """
 
     def __init__(self, request: Change) -> None:
         self.request = request
+        self.options = "" if isinstance(request, ForgetIntent) else encode_options(request.intent).decode()
         self._done = trio.Event()
         self._refusal: ResumeRefusal | None = None
 
@@ -69,6 +77,7 @@ class Work:
     torrent_id: TorrentId
     kind: type[Change]
     intent: Intent | None
+    options: str
     pending: list[Pending]
 
     @classmethod
@@ -76,7 +85,7 @@ class Work:
         """Begin with one request."""
         request = pending.request
         intent = None if isinstance(request, ForgetIntent) else request.intent
-        return cls(pending.torrent_id, type(request), intent, [pending])
+        return cls(pending.torrent_id, type(request), intent, pending.options, [pending])
 
     def join(self, pending: Pending) -> bool:
         """Take another request for the same torrent in, when both can be done as one."""
@@ -85,6 +94,7 @@ class Work:
             return False
         if isinstance(request, UpdateIntent):
             self.intent = _newest(self.intent, request.intent)
+            self.options = pending.options
         self.pending.append(pending)
         return True
 

@@ -23,7 +23,7 @@ from revaer.resume.problems import Problems
 from revaer.resume.rows import rows_by_id
 from revaer.types import TorrentId
 
-BATCH: Final = 64
+BATCH: Final = 128
 MAX_HELD: Final = 64 * 1024 * 1024
 """How much metainfo, in bytes, may wait in memory; beyond it copies are made from rows."""
 

@@ -61,7 +61,7 @@ def encode_removing(removing: Removing | None) -> str | None:
 
 
 def read_row(row: Row) -> Stored:
-    """Read an intent from a row of `PAGE_OF_INTENTS` or `INTENTS_BY_ID`.
+    """Read an intent from a row of `INTENTS_BY_ID`.
 
     Raises:
         UnreadableDocument: The row does not hold an intent that this daemon understands.

@@ -30,7 +30,7 @@ from revaer.database.messages import (
     Transaction,
 )
 from revaer.resume.batch import Change, Pending, Work, take
-from revaer.resume.documents import Stored, encode_options
+from revaer.resume.documents import Stored
 from revaer.resume.doubts import Doubt, Doubts
 from revaer.resume.errors import UnwritableIntent
 from revaer.resume.files import Files
@@ -102,9 +102,10 @@ class IntentWriter:
         status = self._database.status
         if not status.available:
             raise StoreUnavailable(f"the database is away: {status.reason}")
-        if not isinstance(request, ForgetIntent):
-            _check(request.intent)
-        pending = Pending(request)
+        try:
+            pending = Pending(request)
+        except UnwritableIntent as error:
+            raise UnstorableIntent(str(error)) from error
         self._queue.append(pending)
         self._work.set()
         return pending
@@ -210,7 +211,7 @@ class IntentWriter:
         whole = replace(
             update, magnet=update.magnet or copy.intent.magnet, metainfo=update.metainfo or copy.intent.metainfo
         )
-        await self._commit_or_halve([Work(work.torrent_id, PersistIntent, whole, work.pending)])
+        await self._commit_or_halve([Work(work.torrent_id, PersistIntent, whole, work.options, work.pending)])
 
     async def _forget_files(self, batch: list[Work]) -> list[Work]:
         """Delete the files of intents before their rows; return the batch without those that refuse to go."""
@@ -227,14 +228,14 @@ async def _run_statements(transaction: Transaction, batch: list[Work], tally: _T
     forgotten = [work.torrent_id for work in batch if work.kind is ForgetIntent]
     if forgotten:
         await transaction.execute(DELETE_INTENTS, NODE, forgotten)
-    if updates := _intents(batch, UpdateIntent):
-        tally.updated = {row["id"]: row for row in await transaction.fetch(UPDATE_INTENTS, *columns(updates))}
-    if inserts := _intents(batch, PersistIntent):
-        tally.inserted = {row["id"]: row for row in await transaction.fetch(INSERT_INTENTS, *columns(inserts))}
+    if updates := [work for work in batch if work.kind is UpdateIntent]:
+        tally.updated = {row["id"]: row for row in await transaction.fetch(UPDATE_INTENTS, *_columns(updates))}
+    if inserts := [work for work in batch if work.kind is PersistIntent]:
+        tally.inserted = {row["id"]: row for row in await transaction.fetch(INSERT_INTENTS, *_columns(inserts))}
 
 
-def _intents(batch: list[Work], kind: type[Change]) -> list[Intent]:
-    return [work.intent for work in batch if work.kind is kind and work.intent is not None]
+def _columns(batch: list[Work]) -> tuple[object, ...]:
+    return columns([work.intent for work in batch if work.intent is not None], [work.options for work in batch])
 
 
 def _refuse(batch: list[Work], refusal: ResumeRefusal) -> None:
@@ -246,10 +247,3 @@ def _refusal_of(error: ConstraintViolated | StatementFailed) -> ResumeRefusal:
     if isinstance(error, ConstraintViolated) and error.constraint.endswith((_UNIQUE, _PRIMARY_KEY)):
         return IntentConflict("another intent has one of these info-hashes")
     return UnstorableIntent(f"the database refuses the intent: {error}")
-
-
-def _check(intent: Intent) -> None:
-    try:
-        encode_options(intent)
-    except UnwritableIntent as error:
-        raise UnstorableIntent(str(error)) from error

@@ -227,13 +227,14 @@ class Loader:
         """Insert intents again that the database lost."""
         lost = [torrent_id for torrent_id in differences.lost if torrent_id in usable]
         refusals = await self._writer.commit_now([PersistIntent(usable[key].intent) for key in lost])
+        if lost:
+            log.warning("intents_restored", count=len(lost), refused=len(lost) - refusals.count(None))
         for torrent_id, refusal in zip(lost, refusals, strict=True):
             if isinstance(refusal, IntentConflict):
                 await self._set_copy_aside(torrent_id, BrokenFile(str(refusal)), is_last=False)
                 continue
             found.intents[torrent_id] = usable[torrent_id].intent
             if refusal is None:
-                log.warning("intent_restored", torrent_id=torrent_id, revision=usable[torrent_id].revision)
                 found.details[torrent_id] = "the database did not know this torrent; its last-known copy was put back"
             else:
                 self._note_refusal(torrent_id, refusal, found)
@@ -242,10 +243,11 @@ class Loader:
         """Write what was accepted last over rows of an older database."""
         behind = [torrent_id for torrent_id in differences.behind if torrent_id in usable]
         refusals = await self._writer.commit_now([UpdateIntent(usable[key].intent) for key in behind])
+        if behind:
+            log.warning("intents_put_back", count=len(behind), refused=len(behind) - refusals.count(None))
         for torrent_id, refusal in zip(behind, refusals, strict=True):
             found.intents[torrent_id] = usable[torrent_id].intent
             if refusal is None:
-                log.warning("intent_put_back", torrent_id=torrent_id, revision=usable[torrent_id].revision)
                 found.details[torrent_id] = "the database held an older intent; its last-known copy was put back"
             else:
                 self._note_refusal(torrent_id, refusal, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -50,10 +50,7 @@ def _move(disk: Disk, names: Sequence[str], now: float) -> dict[str, str | OSErr
         disk.make(DIRECTORY)
         taken = set(disk.names(DIRECTORY))
         for name in names:
-            target = _free_name(name, now, taken)
-            disk.replace(name, f"{DIRECTORY}/{target}")
-            taken.add(target)
-            places[name] = f"{DIRECTORY}/{target}"
+            places[name] = _move_one(disk, name, _free_name(name, now, taken))
         disk.sync_directory(DIRECTORY)
         disk.sync_directory()
     except OSError as error:
@@ -61,10 +58,19 @@ def _move(disk: Disk, names: Sequence[str], now: float) -> dict[str, str | OSErr
     return places
 
 
-def _free_name(name: str, now: float, taken: Set[str]) -> str:
+def _move_one(disk: Disk, name: str, target: str) -> str | OSError:
+    try:
+        disk.replace(name, f"{DIRECTORY}/{target}")
+    except OSError as error:
+        return error
+    return f"{DIRECTORY}/{target}"
+
+
+def _free_name(name: str, now: float, taken: set[str]) -> str:
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     target, attempt = f"{stamp}-{name}", 1
     while target in taken:
         attempt += 1
         target = f"{stamp}.{attempt}-{name}"
+    taken.add(target)
     return target

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final
 
-from revaer.resume.documents import encode_options, encode_removing
+from revaer.resume.documents import encode_removing
 from revaer.resume.messages import Intent
 
 NODE: Final = "local"
@@ -20,18 +20,19 @@ def _load(name: str) -> str:
 INSERT_INTENTS: Final = _load("insert_intents")
 UPDATE_INTENTS: Final = _load("update_intents")
 DELETE_INTENTS: Final = _load("delete_intents")
-PAGE_OF_INTENTS: Final = _load("page_of_intents")
+IDS_OF_INTENTS: Final = _load("ids_of_intents")
 INTENTS_BY_ID: Final = _load("intents_by_id")
 TRANSACTION_STATUS: Final = _load("transaction_status")
 UNDO_INSERTS: Final = _load("undo_inserts")
 UNDO_UPDATES: Final = _load("undo_updates")
 
 
-def columns(intents: Sequence[Intent]) -> tuple[object, ...]:
+def columns(intents: Sequence[Intent], options: Sequence[str]) -> tuple[object, ...]:
     """Return the arguments of `INSERT_INTENTS` and `UPDATE_INTENTS`: the node, then one array per column.
 
-    Raises:
-        UnwritableIntent: The options of an intent hold text that is no text.
+    Args:
+        intents: What to write.
+        options: The options document of each.
     """
     return (
         NODE,
@@ -40,7 +41,7 @@ def columns(intents: Sequence[Intent]) -> tuple[object, ...]:
         [intent.hashes.v2 for intent in intents],
         [intent.magnet for intent in intents],
         [intent.metainfo for intent in intents],
-        [encode_options(intent).decode() for intent in intents],
+        options,
         [intent.added_at for intent in intents],
         [intent.completed_at for intent in intents],
         [encode_removing(intent.removing) for intent in intents],

@@ -9,12 +9,11 @@ from revaer.database.messages import Database, Row
 from revaer.resume.disk import Lane
 from revaer.resume.documents import Stored, read_row
 from revaer.resume.errors import UnreadableDocument
-from revaer.resume.queries import INTENTS_BY_ID, NODE, PAGE_OF_INTENTS
+from revaer.resume.queries import IDS_OF_INTENTS, INTENTS_BY_ID, NODE
 from revaer.types import TorrentId
 
 PAGE: Final = 250
 _WITHIN: Final = 20.0
-_BEFORE_ALL: Final = "00000000-0000-0000-0000-000000000000"
 
 Rows: TypeAlias = Mapping[TorrentId, Stored | UnreadableDocument]
 """Rows by id, in the order of ids; an unreadable one by what is wrong with it."""
@@ -26,14 +25,11 @@ async def all_rows(database: Database, lane: Lane) -> Rows:
     Raises:
         DatabaseError: They cannot be read now.
     """
-    rows: dict[TorrentId, Stored | UnreadableDocument] = {}
-    last = _BEFORE_ALL
-    while True:
-        page = await database.fetch(PAGE_OF_INTENTS, NODE, last, PAGE, within=_WITHIN)
-        rows |= await lane.run(_read, page)
-        if len(page) < PAGE:
-            return rows
-        last = page[-1]["id"]
+    ids = [TorrentId(row["id"]) for row in await database.fetch(IDS_OF_INTENTS, NODE, within=_WITHIN)]
+    read: dict[TorrentId, Stored | UnreadableDocument] = {}
+    for start in range(0, len(ids), PAGE):
+        read |= await rows_by_id(database, lane, ids[start : start + PAGE])
+    return {torrent_id: read[torrent_id] for torrent_id in ids if torrent_id in read}
 
 
 async def rows_by_id(database: Database, lane: Lane, torrent_ids: Sequence[TorrentId]) -> Rows:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import trio
@@ -22,6 +23,13 @@ SLICE = 0.004
 """Seconds of work between two looks at the event loop."""
 
 
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Work among the items that must be awaited. It runs again when its leader is cancelled half-way."""
+
+    run: Callable[[], Awaitable[None]]
+
+
 class Pump:
     """Consumes items in slices, driven by those who wait.
 
@@ -29,6 +37,7 @@ class Pump:
         wake: wakes when `pop` has something.
         pop: takes what is pending; items stay valid until the next call.
         consume: handles one item and may return smaller items to be handled right after it.
+        rest: called after each slice.
         tick: called every `interval` seconds while someone waits.
         interval: seconds between ticks.
     """
@@ -39,12 +48,14 @@ class Pump:
         pop: Callable[[], Iterable[Any]],
         consume: Callable[[Any], Iterable[Any]],
         *,
+        rest: Callable[[], None],
         tick: Callable[[], None],
         interval: float = 1.0,
     ) -> None:
         self._wake = wake
         self._pop = pop
         self._consume = consume
+        self._rest = rest
         self._tick = tick
         self._interval = interval
         self._next_tick = trio.current_time()
@@ -100,6 +111,14 @@ class Pump:
                 self._next_tick = trio.current_time() + self._interval
                 self._tick()
             self._work.extend(self._pop())
+        await self._slice()
+
+    async def _slice(self) -> None:
         deadline = time.perf_counter() + SLICE
         while self._work and time.perf_counter() < deadline:
-            self._work.extendleft(reversed(list(self._consume(self._work.popleft()))))
+            if isinstance(self._work[0], Errand):
+                await self._work[0].run()
+                self._work.popleft()
+            else:
+                self._work.extendleft(reversed(list(self._consume(self._work.popleft()))))
+        self._rest()

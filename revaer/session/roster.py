@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,8 @@ class Entry:
     """One torrent as the adapter knows it. `files` and `pieces` are 0 before metadata.
 
     `choosing` is a magnet whose file priorities nobody set yet; `problem` is a failure that the engine's own status does
-    not tell, `refused` one that does not pass; `saved_pieces` is the digest of the piece list that is known to be on disk.
+    not tell, `refused` one that does not pass; `saved_pieces` is the digest of the piece list that is known to be on disk; `requests` are the records asked for, in
+    order: `record` for the session, `info` for metadata; `leaving` is set once its removal began.
     """
 
     torrent_id: TorrentId
@@ -31,6 +33,8 @@ class Entry:
     refused: bool = False
     flushes: FlushLedger = field(default_factory=FlushLedger)
     saved_pieces: int | None = None
+    requests: deque[str] = field(default_factory=deque)
+    leaving: bool = False
 
 
 class Roster:
@@ -93,7 +97,7 @@ class Roster:
             EngineRefused: unknown.
         """
         entry = self._by_id.get(torrent_id)
-        if entry is None:
+        if entry is None or entry.leaving:
             raise EngineRefused(f"the engine has no torrent {torrent_id}")
         return entry
 

@@ -153,6 +153,13 @@ def test_asking_again_gives_another_handle_on_the_same_component(clinic: Clinic)
     assert clinic.reason("disk") == "slow"
 
 
+def test_component_entered_before_its_supervisor_calls_it_essential_becomes_so(clinic: Clinic) -> None:
+    clinic.health.reporter("disk").down("gone")
+    clinic.health.reporter("disk", essential=True)
+    clinic.health.reporter("disk")
+    assert clinic.health.overall() is DOWN
+
+
 def test_worst_of_two_sources_counts(clinic: Clinic) -> None:
     supervisor = clinic.health.reporter("disk")
     actor = supervisor.beside("actor")

@@ -50,11 +50,11 @@ def test_a_move_is_absolute(revaer: Revaer, api: FakeApi, tmp_path: Path) -> Non
 
 
 def test_a_rate_that_is_not_named_stays(revaer: Revaer, api: FakeApi) -> None:
-    torrent = api.put("One", rate_limit={"download_bps": 7, "upload_bps": 9})
+    torrent = api.put("One")
 
     revaer("action", torrent["id"], "rate", "--download-bps", "unlimited")
 
-    assert api.requests[-1].body == {"type": "rate", "download_bps": None, "upload_bps": 9}
+    assert api.requests[-1].body == {"type": "rate", "download_bps": None}
 
 
 def test_an_action_as_json(revaer: Revaer, api: FakeApi) -> None:

@@ -85,7 +85,7 @@ def test_figures_without_rates_are_still() -> None:
 def test_health_names_its_components() -> None:
     parts = {"database": {"state": "degraded", "reason": "away", "since": "2024"}, "api": {"state": "up"}}
 
-    report = Health.read({"status": "degraded", "components": parts}, serving=True)
+    report = Health.read({"status": "degraded", "components": parts})
 
     assert [(part.name, part.state, part.reason) for part in report.components] == [
         ("database", "degraded", "away"),

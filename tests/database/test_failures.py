@@ -40,11 +40,19 @@ def test_each_error_has_one_meaning(raised: Exception, expected: type[DatabaseEr
     assert caught.value.__cause__ is raised
 
 
-def test_a_fatal_error_ends_the_connection_whatever_its_code() -> None:
+def test_a_fatal_error_ends_the_connection() -> None:
     error = asyncpg.InvalidPasswordError("password authentication failed")
     error.severity_en = "FATAL"
     with pytest.raises(ConnectionLost, match="password"), translated():
         raise error
+
+
+def test_a_server_without_a_free_session_is_no_outage() -> None:
+    error = asyncpg.TooManyConnectionsError("too many clients")
+    error.severity_en = "FATAL"
+    with pytest.raises(DatabaseUnavailable, match="too many clients") as caught, translated():
+        raise error
+    assert not isinstance(caught.value, ConnectionLost)
 
 
 def test_other_errors_pass() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from revaer.database.account import Account, open_way, prepare_home
+from revaer.database.account import Account, ensure_user, open_way, prepare_home
 from revaer.database.cluster import cluster_version, last_words, open_log
 from revaer.database.endpoint import endpoint_of_socket, endpoint_of_url, socket_path_fits
 from revaer.database.installation import Installation, find_installation
@@ -23,9 +23,9 @@ def ourselves() -> Account:
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Installation:
+def installation(server_directory: Path) -> Installation:
     """An installation that a strict umask left closed, under a closed directory."""
-    closed = tmp_path / "closed"
+    closed = server_directory / "closed"
     found = Installation(18, closed / "pginstall18", closed / "libs")
     found.program("postgres").parent.mkdir(parents=True)
     found.libraries.mkdir()
@@ -41,8 +41,10 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_strangers_way_is_opened_for_passing_not_for_listing(tmp_path: Path, installation: Installation) -> None:
-    home = tmp_path / "mine" / "postgres"
+def test_a_strangers_way_is_opened_for_passing_not_for_listing(
+    server_directory: Path, installation: Installation
+) -> None:
+    home = server_directory / "mine" / "postgres"
     home.mkdir(parents=True)
     home.parent.chmod(0o700)
     home.chmod(0o700)
@@ -54,15 +56,15 @@ def test_a_strangers_way_is_opened_for_passing_not_for_listing(tmp_path: Path, i
     assert mode_of(installation.root.parent) == 0o701
 
 
-def test_nothing_is_opened_for_ourselves(tmp_path: Path, installation: Installation) -> None:
-    open_way(ourselves(), tmp_path, installation)
+def test_nothing_is_opened_for_ourselves(server_directory: Path, installation: Installation) -> None:
+    open_way(ourselves(), server_directory, installation)
     assert mode_of(installation.root.parent) == 0o700
 
 
-def test_a_way_that_cannot_be_opened_is_explained(tmp_path: Path, installation: Installation) -> None:
+def test_a_way_that_cannot_be_opened_is_explained(server_directory: Path, installation: Installation) -> None:
     installation.program("postgres").unlink()
     with pytest.raises(DatabaseUnavailable, match="user id 60123"):
-        open_way(STRANGER, tmp_path, installation)
+        open_way(STRANGER, server_directory, installation)
 
 
 def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +84,26 @@ def test_a_home_is_made_private(tmp_path: Path) -> None:
     account = prepare_home(tmp_path / "postgres")
     assert mode_of(tmp_path / "postgres") == 0o700
     assert (tmp_path / "postgres").stat().st_uid == account.uid != 0
+
+
+def test_a_user_that_exists_is_used_as_it_is() -> None:
+    assert ensure_user("root", search="/nowhere").pw_uid == 0
+
+
+@pytest.mark.parametrize(
+    ("useradd", "reason"),
+    [
+        (None, "there is no useradd"),
+        ("echo 'useradd: cannot lock /etc/passwd' >&2; exit 1", "cannot make the user revaer-nobody: .*cannot lock"),
+        ("exit 0", "does not know it"),
+    ],
+)
+def test_a_user_that_cannot_be_made_is_explained(tmp_path: Path, useradd: str | None, reason: str) -> None:
+    if useradd is not None:
+        (tmp_path / "useradd").write_text(f"#!/bin/sh\n{useradd}\n")
+        (tmp_path / "useradd").chmod(0o755)
+    with pytest.raises(DatabaseUnavailable, match=reason):
+        ensure_user("revaer-nobody", search=str(tmp_path))
 
 
 def test_programs_run_as_ourselves_without_a_change_of_user() -> None:

@@ -1,0 +1,297 @@
+"""What each notification of the engine leads to: answers at the desk, events for the session, notes in the roster.
+
+Works by duck typing, without the engine's library. A notification dies when the next batch is taken: nothing keeps one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeAlias
+
+from revaer.session.desk import Desk
+from revaer.session.port import (
+    DownloadFinished,
+    EngineFigures,
+    EngineRefused,
+    EventsDropped,
+    ListenerUp,
+    RecordReady,
+    RecordUnchanged,
+    StorageFailed,
+)
+from revaer.session.pump import Errand
+from revaer.session.records import claims_pieces, piece_string
+from revaer.session.roster import Entry, Roster
+from revaer.session.translate import (
+    move_failure,
+    translate,
+    translate_figures,
+    translate_hashes,
+    translate_session,
+    translate_status,
+)
+from revaer.types import TorrentId
+
+STATUS_CHUNK = 250
+"""Statuses translated between two looks at the clock."""
+
+NOT_MODIFIED = 143
+"""The engine's error number for a record that did not change."""
+
+Consumed: TypeAlias = "Iterable[Any] | None"
+
+
+class Library(Protocol):
+    """What is needed of the engine's library."""
+
+    def record(self, parameters: Any) -> bytes:
+        """Write a fast-resume record."""
+
+    def info_section(self, parameters: Any) -> bytes | None:
+        """The exact bytes of the info dictionary, when it is known."""
+
+    def statuses(self, alert: Any) -> list[Any]:
+        """The statuses of an update."""
+
+    def request_info(self, handle: Any) -> None:
+        """Ask for a record with the info dictionary."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Statuses:
+    """A part of a status update that is still to be translated; the last part ends the batch."""
+
+    items: Sequence[Any]
+    is_last: bool
+
+
+class Alerts:
+    """Consumes notifications.
+
+    Args:
+        roster: the torrents.
+        desk: where answers and events go.
+        library: reads what only the engine's library can read.
+        study: takes in the info dictionary of a magnet.
+        recover: asks again for what was lost when notifications were dropped.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        desk: Desk,
+        library: Library,
+        *,
+        study: Callable[[Entry, bytes], Awaitable[None]],
+        recover: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._roster = roster
+        self._desk = desk
+        self._library = library
+        self._study = study
+        self._recover = recover
+        self._counted_at = time.monotonic()
+        self._counts: Counter[str] = Counter()
+        self._dropped = 0
+        self.figures = EngineFigures()
+        self.listening: dict[str, None] = {}
+
+    def consume(self, item: Any) -> Iterable[Any]:
+        """Handle one notification; returns smaller pieces of work to be done right after it."""
+        if isinstance(item, _Statuses):
+            self._translate(item)
+            return ()
+        name = type(item).__name__
+        self._counts[name] += 1
+        handler = _HANDLERS.get(name, Alerts._on_other)
+        try:
+            return handler(self, item) or ()
+        except (RuntimeError, ValueError):  # text that is no UTF-8, or a handle that died meanwhile
+            return self._lost(1)
+
+    def _lost(self, count: int) -> Iterable[Any]:
+        self._dropped += count
+        self._desk.emit(EventsDropped(count))
+        return [Errand(self._recover)]
+
+    def _entry(self, alert: Any) -> Entry | None:
+        return self._roster.of_handle(alert.handle)
+
+    def _named(self, hashes: Any) -> TorrentId | None:
+        """Which torrent has these info-hashes; for notifications whose handle is dead or was never alive."""
+        found = translate_hashes(hashes)
+        return self._roster.of_hashes(found) if found else None
+
+    def _answer(self, kind: str, alert: Any, *, error: Exception | None = None) -> None:
+        entry = self._entry(alert)
+        if entry is not None:
+            self._desk.settle(kind, entry.torrent_id, error=error)
+
+    # -- answers -------------------------------------------------------------------------------------------------
+
+    def _on_added(self, alert: Any) -> None:
+        torrent_id = self._named(alert.params.info_hashes)
+        if torrent_id is None:
+            return
+        if alert.error.value():
+            error = EngineRefused(f"the engine refused the torrent: {alert.error.message()}")
+            self._desk.settle("added", torrent_id, error=error)
+        else:
+            self._desk.settle("added", torrent_id, alert.handle)
+
+    def _on_removed(self, alert: Any) -> None:
+        torrent_id = self._named(alert.info_hashes)
+        if torrent_id is not None:
+            self._desk.settle("removed", torrent_id)
+
+    def _on_deleted(self, alert: Any) -> None:
+        torrent_id = self._named(alert.info_hashes)
+        if torrent_id is not None:
+            self._desk.settle("deleted", torrent_id)
+
+    def _on_delete_failed(self, alert: Any) -> None:
+        torrent_id = self._named(alert.info_hashes)
+        if torrent_id is None:
+            return
+        reason = alert.error.message() if alert.error.value() else ""  # without metadata it "fails" with success
+        error = EngineRefused(f"payload files could not be deleted: {reason}") if reason else None
+        self._desk.settle("deleted", torrent_id, error=error)
+
+    def _on_moved(self, alert: Any) -> None:
+        self._answer("moved", alert)
+
+    def _on_move_failed(self, alert: Any) -> None:
+        self._answer("moved", alert, error=EngineRefused(f"the payload was not moved: {move_failure(alert)}"))
+
+    def _on_trackers(self, alert: Any) -> None:
+        self._answer("applied", alert)
+
+    def _on_priorities(self, alert: Any) -> None:
+        self._answer("chosen", alert)
+
+    def _on_flushed(self, alert: Any) -> None:
+        entry = self._entry(alert)
+        if entry is not None:
+            entry.flushes.flushed()
+
+    # -- records and metadata ------------------------------------------------------------------------------------
+
+    def _on_metadata(self, alert: Any) -> None:
+        entry = self._entry(alert)
+        if entry is not None:
+            entry.requests.append("info")
+            self._library.request_info(entry.handle)
+
+    def _on_record(self, alert: Any) -> Consumed:
+        entry = self._entry(alert)
+        if entry is None or not entry.requests:
+            return None
+        if entry.requests.popleft() == "record":
+            self._keep(entry, self._library.record(alert.params))
+            return None
+        info = self._library.info_section(alert.params)
+        return None if info is None else [Errand(partial(self._study, entry, info))]
+
+    def _on_record_failed(self, alert: Any) -> None:
+        entry = self._entry(alert)
+        if entry is None or not entry.requests or entry.requests.popleft() != "record":
+            return
+        reason = "" if alert.error.value() == NOT_MODIFIED else alert.error.message()
+        self._desk.emit(RecordUnchanged(entry.torrent_id, reason))
+
+    def _keep(self, entry: Entry, record: bytes) -> None:
+        """Hand the record over when everything it claims is on disk: the engine claims what it still holds in memory."""
+        pieces = piece_string(record)
+        digest = hash(pieces)
+        if not entry.files or not claims_pieces(pieces) or digest == entry.saved_pieces:
+            self._desk.emit(RecordReady(entry.torrent_id, record))
+            return
+
+        def on_disk() -> None:
+            entry.saved_pieces = digest
+            self._desk.emit(RecordReady(entry.torrent_id, record))
+
+        entry.flushes.ask(on_disk)
+        entry.handle.flush_cache()
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def _on_finished(self, alert: Any) -> None:
+        entry = self._entry(alert)
+        if entry is None:
+            return
+        if entry.flushes.finished():
+            entry.handle.flush_cache()
+        if not entry.choosing:
+            self._desk.emit(DownloadFinished(entry.torrent_id))
+
+    def _on_file_error(self, alert: Any) -> None:
+        entry = self._entry(alert)
+        event = None if entry is None else translate(alert, entry.torrent_id)
+        if entry is not None and isinstance(event, StorageFailed):
+            entry.problem = f"{event.path}: {event.message}"
+            self._desk.emit(event)
+
+    def _on_other(self, alert: Any) -> None:
+        handle = getattr(alert, "handle", None)
+        if handle is None:
+            event = translate_session(alert)
+        else:
+            entry = self._roster.of_handle(handle)
+            event = None if entry is None else translate(alert, entry.torrent_id)
+        if event is not None:
+            self._desk.emit(event)
+
+    def _on_dropped(self, alert: Any) -> Consumed:
+        return self._lost(max(1, sum(map(bool, alert.dropped_alerts))))
+
+    def _on_listening(self, alert: Any) -> None:
+        event = translate_session(alert)
+        if isinstance(event, ListenerUp) and event.address not in self.listening:
+            self.listening[event.address] = None
+            self._desk.emit(event)
+
+    def _on_stats(self, alert: Any) -> None:
+        now = time.monotonic()
+        seconds, self._counted_at = now - self._counted_at, now
+        self.figures = translate_figures(alert.values, self.figures, seconds, self._counts, self._dropped)
+
+    def _on_statuses(self, alert: Any) -> Consumed:
+        statuses = self._library.statuses(alert)
+        last = max(0, len(statuses) - 1) // STATUS_CHUNK
+        return [
+            _Statuses(statuses[at * STATUS_CHUNK : (at + 1) * STATUS_CHUNK], is_last=at == last and len(statuses) != 1)
+            for at in range(last + 1)
+        ]
+
+    def _translate(self, part: _Statuses) -> None:
+        entries = ((self._roster.of_handle(status.handle), status) for status in part.items)
+        self._desk.gather([translate_status(entry, status) for entry, status in entries if entry is not None])
+        if part.is_last:
+            self._desk.close_batch()
+
+
+_HANDLERS: Mapping[str, Callable[[Alerts, Any], Consumed]] = {
+    "add_torrent_alert": Alerts._on_added,
+    "torrent_removed_alert": Alerts._on_removed,
+    "torrent_deleted_alert": Alerts._on_deleted,
+    "torrent_delete_failed_alert": Alerts._on_delete_failed,
+    "storage_moved_alert": Alerts._on_moved,
+    "storage_moved_failed_alert": Alerts._on_move_failed,
+    "tracker_list_alert": Alerts._on_trackers,
+    "file_prio_alert": Alerts._on_priorities,
+    "cache_flushed_alert": Alerts._on_flushed,
+    "metadata_received_alert": Alerts._on_metadata,
+    "save_resume_data_alert": Alerts._on_record,
+    "save_resume_data_failed_alert": Alerts._on_record_failed,
+    "torrent_finished_alert": Alerts._on_finished,
+    "file_error_alert": Alerts._on_file_error,
+    "alerts_dropped_alert": Alerts._on_dropped,
+    "listen_succeeded_alert": Alerts._on_listening,
+    "session_stats_alert": Alerts._on_stats,
+    "state_update_alert": Alerts._on_statuses,
+}
