@@ -10,10 +10,16 @@ import trio
 from actors import BlockingLane
 from revaer.api.call import Call
 from revaer.api.errors import KeyMissing
-from revaer.security.authenticate import Attempt, Authenticator, Principal, bearer
-from revaer.security.errors import AttemptsThrottled, SecurityError
-from revaer.security.scopes import Scope
-from revaer.telemetry.metrics import Metrics
+from revaer.security.messages import (
+    Attempt,
+    AttemptsThrottled,
+    Authenticator,
+    Principal,
+    Scope,
+    SecurityError,
+    bearer,
+)
+from revaer.telemetry.messages import Metrics
 
 log = structlog.get_logger("revaer.api")
 

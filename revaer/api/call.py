@@ -15,7 +15,7 @@ from revaer.api.errors import BodyTooLarge, ClientGone, InvalidParam, MalformedR
 from revaer.api.settings import BODY_STALL_SECONDS
 
 if TYPE_CHECKING:
-    from revaer.security.authenticate import Principal
+    from revaer.security.messages import Principal
 
 MAX_QUERY_FIELDS = 64
 
@@ -28,6 +28,7 @@ class Call:
         path: without the query, percent-decoded.
         headers: by lower-case name; of a repeated field the first.
         request_id: the id that logs, events and the answer carry.
+        route: the template of its path; `unmatched` when there is none.
         principal: whose key it came with; None before that is known, and for calls that need none.
         args: the variable parts of the path.
         has_unread_body: whether the client may still be sending.
@@ -55,6 +56,7 @@ class Call:
         self.path: str = scope["path"]
         self.headers: Mapping[str, str] = headers
         self.request_id = ""
+        self.route = "unmatched"
         self.principal: Principal | None = None
         self.args: Mapping[str, str] = {}
         self.has_unread_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"

@@ -15,7 +15,7 @@ from actors import ActorDown, LaneExpired, MailboxFull, RequestExpired
 from revaer.api import errors
 from revaer.api.errors import InvalidParam
 from revaer.resume.messages import IntentConflict, StoreUnavailable
-from revaer.security import errors as security
+from revaer.security import messages as security
 from revaer.session import messages as session
 
 log = structlog.get_logger("revaer.api")

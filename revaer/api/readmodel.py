@@ -27,7 +27,7 @@ from revaer.events import (
     fold,
 )
 from revaer.session.messages import CatalogueSnapshot, SessionMessage, Snapshot
-from revaer.telemetry.metrics import Metrics
+from revaer.telemetry.messages import Metrics
 from revaer.types import TorrentId, TorrentView
 
 log = structlog.get_logger("revaer.api")

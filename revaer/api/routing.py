@@ -11,7 +11,7 @@ from werkzeug.routing import Map, Rule
 
 from revaer.api.call import Answer, Call
 from revaer.api.errors import MethodRefused, NoSuchRoute
-from revaer.security.scopes import Scope
+from revaer.security.messages import Scope
 
 S = TypeVar("S")
 

@@ -54,6 +54,7 @@ class Bar:
 
     def update(self, state: str, figures: Figures) -> None:
         """Draw the newest state and numbers."""
+        self._progress.start()
         eta = f"ETA {formats.duration(figures.eta_seconds)}" if figures.eta_seconds is not None else ""
         self._progress.update(
             self._task,
@@ -61,14 +62,10 @@ class Bar:
             state=formats.visible(state),
             percent=formats.percent(figures.percent_complete),
             amount=f"{formats.size(figures.bytes_downloaded)} of {formats.size(figures.bytes_total)}",
-            rate=formats.rate(figures.download_bps),
+            rate=formats.rate(figures.download_bps) if figures.download_bps > 0 else "",
             eta=eta if figures.percent_complete < 100 else "",
             refresh=True,
         )
-
-    def start(self) -> None:
-        """Take the line."""
-        self._progress.start()
 
     def stop(self) -> None:
         """Leave the bar as it is and give the cursor back."""
@@ -113,7 +110,6 @@ def progress_view(console: Console, *, indent: str = "") -> Iterator[ProgressVie
         yield Lines(console, indent=indent)
         return
     bar = Bar(console, indent=indent)
-    bar.start()
     try:
         yield bar
     finally:

@@ -219,8 +219,9 @@ class Performance:
         raise DemoFailed("the torrent did not come back after the restart")
 
     def _tell_of(self, restart: Restart) -> None:
+        kept = min(restart.bytes_after, restart.bytes_before)
         words = (
-            f"{formats.size(restart.bytes_after)} of {formats.size(restart.bytes_before)}"
+            f"{formats.size(kept)} of {formats.size(restart.bytes_before)}"
             f" ({formats.percent(100 * restart.kept_share)}), checked in {restart.check_seconds:.1f} s"
         )
         self._story.tell("kept", words)

@@ -52,9 +52,19 @@ class Copies:
         disk: The resume directory.
         lane: Where it is used.
         problems: Where failures are reported.
+        max_held: How much metainfo, in bytes, may wait in memory.
     """
 
-    def __init__(self, database: Database, gate: trio.Lock, disk: Disk, lane: Lane, problems: Problems) -> None:
+    def __init__(
+        self,
+        database: Database,
+        gate: trio.Lock,
+        disk: Disk,
+        lane: Lane,
+        problems: Problems,
+        *,
+        max_held: int = MAX_HELD,
+    ) -> None:
         self._database = database
         self._gate = gate
         self._disk = disk
@@ -62,6 +72,7 @@ class Copies:
         self._problems = problems
         self._held: dict[TorrentId, int] = {}
         self._held_bytes = 0
+        self._max_held = max_held
         self._wanted: dict[TorrentId, None] = {}
         self._some_wanted = trio.Event()
         self._keeper: Keeper[Copy] = Keeper(
@@ -80,7 +91,7 @@ class Copies:
         """
         torrent_id = stored.intent.torrent_id
         size = len(stored.intent.metainfo or b"")
-        if size and self._held_bytes + size > MAX_HELD:
+        if size and self._held_bytes + size > self._max_held:
             self.refresh([torrent_id])
             return
         if size:

@@ -151,11 +151,13 @@ class Loader:
 
     async def _consume_marker(self) -> bool:
         try:
-            return await self._lane.run(marker.consume, self._disk)
+            was_clean = await self._lane.run(marker.consume, self._disk)
         except OSError as error:
             # Believed now, it would be believed again after a crash.
             self._problems.add(marker.NAME, f"the mark of a clean stop cannot be deleted: {error.strerror}")
             return False
+        self._problems.clear(marker.NAME)
+        return was_clean
 
     async def _read_rows(self, into: list[Rows | None]) -> None:
         with trio.move_on_after(PATIENCE):

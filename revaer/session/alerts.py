@@ -97,8 +97,10 @@ class Alerts:
         self._counted_at = time.monotonic()
         self._counts: Counter[str] = Counter()
         self._dropped = 0
+        self._is_amid_update = False
         self.figures = EngineFigures()
         self.listening: dict[str, None] = {}
+        self.listen_failures = 0
 
     def consume(self, item: Any) -> Iterable[Any]:
         """Handle one notification; returns smaller pieces of work to be done right after it."""
@@ -112,6 +114,11 @@ class Alerts:
             return handler(self, item) or ()
         except (RuntimeError, ValueError):  # text that is no UTF-8, or a handle that died meanwhile
             return self._lost(1)
+
+    def rest(self) -> None:
+        """Hand over statuses that came one by one; called between slices."""
+        if not self._is_amid_update:
+            self._desk.close_batch()
 
     def _lost(self, count: int) -> Iterable[Any]:
         self._dropped += count
@@ -137,29 +144,45 @@ class Alerts:
         torrent_id = self._named(alert.params.info_hashes)
         if torrent_id is None:
             return
+        entry = self._roster.find(torrent_id)
+        if entry is None or entry.handle is not None:
+            return
         if alert.error.value():
+            self._roster.leave(entry)
             error = EngineRefused(f"the engine refused the torrent: {alert.error.message()}")
             self._desk.settle("added", torrent_id, error=error)
         else:
-            self._desk.settle("added", torrent_id, alert.handle)
+            self._roster.attach(torrent_id, alert.handle)
+            self._desk.settle("added", torrent_id)
 
     def _on_removed(self, alert: Any) -> None:
         torrent_id = self._named(alert.info_hashes)
-        if torrent_id is not None:
-            self._desk.settle("removed", torrent_id)
+        entry = None if torrent_id is None else self._roster.find(torrent_id)
+        if entry is not None:
+            if not self._desk.awaits("deleted", entry.torrent_id):
+                self._part(entry)
+            self._desk.settle("removed", entry.torrent_id)
 
     def _on_deleted(self, alert: Any) -> None:
-        torrent_id = self._named(alert.info_hashes)
-        if torrent_id is not None:
-            self._desk.settle("deleted", torrent_id)
+        self._deleted(alert, None)
 
     def _on_delete_failed(self, alert: Any) -> None:
-        torrent_id = self._named(alert.info_hashes)
-        if torrent_id is None:
-            return
         reason = alert.error.message() if alert.error.value() else ""  # without metadata it "fails" with success
-        error = EngineRefused(f"payload files could not be deleted: {reason}") if reason else None
-        self._desk.settle("deleted", torrent_id, error=error)
+        self._deleted(alert, EngineRefused(f"payload files could not be deleted: {reason}") if reason else None)
+
+    def _deleted(self, alert: Any, error: Exception | None) -> None:
+        torrent_id = self._named(alert.info_hashes)
+        entry = None if torrent_id is None else self._roster.find(torrent_id)
+        if entry is not None:
+            self._desk.settle("deleted", entry.torrent_id, error=error)
+            if not self._desk.awaits("removed", entry.torrent_id):
+                self._part(entry)
+
+    def _part(self, entry: Entry) -> None:
+        """Forget a torrent that is gone; what still waits for it will not be answered."""
+        self._roster.leave(entry)
+        gone = f"the torrent {entry.torrent_id} was removed"
+        self._desk.fail_torrent(entry.torrent_id, lambda: EngineRefused(gone), keep=("removed", "deleted"))
 
     def _on_moved(self, alert: Any) -> None:
         self._answer("moved", alert)
@@ -249,6 +272,10 @@ class Alerts:
     def _on_dropped(self, alert: Any) -> Consumed:
         return self._lost(max(1, sum(map(bool, alert.dropped_alerts))))
 
+    def _on_listen_failed(self, alert: Any) -> None:
+        self.listen_failures += 1
+        self._on_other(alert)
+
     def _on_listening(self, alert: Any) -> None:
         event = translate_session(alert)
         if isinstance(event, ListenerUp) and event.address not in self.listening:
@@ -269,6 +296,7 @@ class Alerts:
         ]
 
     def _translate(self, part: _Statuses) -> None:
+        self._is_amid_update = not part.is_last and len(part.items) > 1
         entries = ((self._roster.of_handle(status.handle), status) for status in part.items)
         self._desk.gather([translate_status(entry, status) for entry, status in entries if entry is not None])
         if part.is_last:
@@ -292,6 +320,7 @@ _HANDLERS: Mapping[str, Callable[[Alerts, Any], Consumed]] = {
     "file_error_alert": Alerts._on_file_error,
     "alerts_dropped_alert": Alerts._on_dropped,
     "listen_succeeded_alert": Alerts._on_listening,
+    "listen_failed_alert": Alerts._on_listen_failed,
     "session_stats_alert": Alerts._on_stats,
     "state_update_alert": Alerts._on_statuses,
 }

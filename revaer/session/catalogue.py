@@ -67,6 +67,11 @@ class Catalogue:
                 return self._torrents[owner]
         return None
 
+    def others(self, hashes: InfoHash, torrent: Torrent) -> list[Torrent]:
+        """Return the torrents beside `torrent` that are known under one of these hashes."""
+        owners = dict.fromkeys(self._by_hash[value] for value in hashes_of(hashes) if value in self._by_hash)
+        return [self._torrents[owner] for owner in owners if owner != torrent.id]
+
     async def require(self, torrent_id: TorrentId, *, within: float) -> Torrent:
         """Return a torrent, after the torrents of an earlier run are listed.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from revaer.session.port import EngineEvent, StatusBatch, TorrentStatus
@@ -48,18 +48,21 @@ class Desk:
         while self.settle(kind, key, value, error=error):
             pass
 
-    def fail_torrent(self, key: str, error: Callable[[], Exception]) -> None:
-        """Fail everything that waits for one torrent."""
-        for kind, known in [pair for pair in self._expected if pair[1] == key]:
+    def awaits(self, kind: str, key: str) -> bool:
+        """Whether someone waits for this."""
+        return (kind, key) in self._expected
+
+    def fail_torrent(self, key: str, error: Callable[[], Exception], *, keep: Sequence[str] = ()) -> None:
+        """Fail everything that waits for one torrent, but for the kinds to keep."""
+        for kind, known in [pair for pair in self._expected if pair[1] == key and pair[0] not in keep]:
             self.settle_all(kind, known, error=error())
 
-    def withdraw(self, kind: str, key: str, ticket: Ticket[Any]) -> None:
-        """Take back a ticket whose question was never put to the engine."""
-        queue = self._expected.get((kind, key))
-        if queue and ticket in queue:
-            queue.remove(ticket)
-            if not queue:
-                del self._expected[kind, key]
+    def close(self, error: Callable[[], Exception]) -> None:
+        """Fail everyone who waits, for good."""
+        for kind, key in list(self._expected):
+            self.settle_all(kind, key, error=error())
+        if self._arrival is not None:
+            self._arrival.fail(error())
 
     def arrival(self) -> Ticket[None]:
         """A ticket that settles when there are events."""

@@ -7,9 +7,10 @@ download directory, nothing that a terminal or another operating system would tr
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from revaer.session.port import InvalidMetainfo
+from revaer.session.port import InvalidMetainfo, Metainfo
 
 MAX_NAME_BYTES = 255
 """The longest name that file systems take."""
@@ -81,11 +82,9 @@ def check_collisions(paths: Iterable[str]) -> None:
             raise InvalidMetainfo(f"two files have the path {shown(path)}")
         files.add(path)
     for path in files:
-        parent, slash, _ = path.rpartition("/")
-        while slash:
+        for parent in _parents(path):
             if parent in files:
                 raise InvalidMetainfo(f"{shown(parent)} is both a file and a directory")
-            parent, slash, _ = parent.rpartition("/")
 
 
 def shown(name: str | bytes) -> str:
@@ -107,3 +106,29 @@ def _problem(name: str, raw: bytes) -> str:
     if name.split(".")[0].rstrip(" ").casefold() in _DEVICES:
         return "is reserved by some operating systems"
     return ""
+
+
+def engine_renames(metainfo: Metainfo) -> dict[int, str]:
+    """The files whose place on disk the engine would choose otherwise than we say, with the place we say.
+
+    The engine keeps other Unicode forms, strips direction marks, and gives another name to a file whose path differs
+    from another one by case only. Paths are relative to the download directory.
+    """
+    root = f"{metainfo.name}/" if metainfo.multi_file else ""
+    files = [entry for entry in metainfo.files if not entry.pad]
+    folded = [entry.path.casefold() for entry in files]
+    counts = Counter(folded)
+    folders = {parent for path in folded for parent in _parents(path)}
+    plain_root = root.isascii()
+    return {
+        entry.index: root + entry.path
+        for entry, path in zip(files, folded, strict=True)
+        if not plain_root or not entry.path.isascii() or counts[path] > 1 or path in folders
+    }
+
+
+def _parents(path: str) -> Iterable[str]:
+    parent, slash, _ = path.rpartition("/")
+    while slash:
+        yield parent
+        parent, slash, _ = parent.rpartition("/")

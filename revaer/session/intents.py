@@ -6,7 +6,7 @@ arrived metadata) and requests with an unknown outcome become debts: they are wr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -171,7 +171,7 @@ class Intents:
         self._forgets.pop(intent.torrent_id, None)
 
 
-async def _all(work: list[Callable[[], Awaitable[bool]]]) -> bool:
+async def _all(work: Sequence[Callable[[], Awaitable[bool]]]) -> bool:
     outcomes: list[bool] = []
 
     async def note(job: Callable[[], Awaitable[bool]]) -> None:

@@ -81,10 +81,9 @@ class Pump:
             self._hand_over()
         return ticket.unwrap()
 
-    def abandon(self, error: Callable[[], Exception]) -> None:
-        """Fail everyone who waits."""
-        for ticket in self._waiting:
-            ticket.fail(error())
+    async def turn(self) -> None:
+        """Pump once, for an owner that waits alone."""
+        await self._step()
 
     async def _lead(self, ticket: Ticket[Any]) -> None:
         self._leading = True

@@ -27,7 +27,9 @@ class Entry:
     files: int = 0
     pieces: int = 0
     choosing: bool = False
+    paused: bool = False
     pex: bool = True
+    trackers: tuple[str, ...] = ()
     web_seeds: tuple[str, ...] = ()
     problem: str | None = None
     refused: bool = False
@@ -44,45 +46,41 @@ class Roster:
         self._by_id: dict[TorrentId, Entry] = {}
         self._by_handle: dict[int, Entry] = {}
         self._by_hash: dict[str, TorrentId] = {}
-        self._claimed: set[TorrentId] = set()
 
     def __len__(self) -> int:
         return len(self._by_id)
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(self._by_id.values())
+        return iter([entry for entry in self._by_id.values() if entry.handle is not None])
 
-    def reserve(self, torrent_id: TorrentId, hashes: InfoHash) -> None:
-        """Claim an id and its info-hashes before the engine has the torrent.
+    def reserve(self, entry: Entry) -> None:
+        """Take up a torrent that the engine does not have yet: its id and info-hashes are claimed.
 
         Raises:
             EngineRefused: one of them is taken.
         """
-        if torrent_id in self._claimed:
-            raise EngineRefused(f"the engine has a torrent {torrent_id} already")
-        for text in _texts(hashes):
+        if entry.torrent_id in self._by_id:
+            raise EngineRefused(f"the engine has a torrent {entry.torrent_id} already")
+        for text in _texts(entry.hashes):
             if text in self._by_hash:
                 raise EngineRefused(f"the engine has a torrent with info-hash {text} already")
-        self._by_hash.update(dict.fromkeys(_texts(hashes), torrent_id))
-        self._claimed.add(torrent_id)
-
-    def release(self, torrent_id: TorrentId, hashes: InfoHash) -> None:
-        """Give back a claim."""
-        self._claimed.discard(torrent_id)
-        for text in _texts(hashes):
-            if self._by_hash.get(text) == torrent_id:
-                del self._by_hash[text]
-
-    def enter(self, entry: Entry) -> None:
-        """Take up a torrent whose hashes were reserved."""
+        self._by_hash.update(dict.fromkeys(_texts(entry.hashes), entry.torrent_id))
         self._by_id[entry.torrent_id] = entry
-        self._by_handle[hash(entry.handle)] = entry
+
+    def attach(self, torrent_id: TorrentId, handle: Any) -> None:
+        """Note the engine's handle of a torrent that was reserved."""
+        entry = self._by_id[torrent_id]
+        entry.handle = handle
+        self._by_handle[hash(handle)] = entry
 
     def leave(self, entry: Entry) -> None:
         """Forget a torrent and its hashes."""
         self._by_id.pop(entry.torrent_id, None)
-        self._by_handle.pop(hash(entry.handle), None)
-        self.release(entry.torrent_id, entry.hashes)
+        if entry.handle is not None:
+            self._by_handle.pop(hash(entry.handle), None)
+        for text in _texts(entry.hashes):
+            if self._by_hash.get(text) == entry.torrent_id:
+                del self._by_hash[text]
 
     def learn(self, entry: Entry, hashes: InfoHash) -> None:
         """Note the hashes that a magnet's metadata brought; what it had stays."""
@@ -97,13 +95,21 @@ class Roster:
             EngineRefused: unknown.
         """
         entry = self._by_id.get(torrent_id)
-        if entry is None or entry.leaving:
+        if entry is None or entry.handle is None or entry.leaving:
             raise EngineRefused(f"the engine has no torrent {torrent_id}")
         return entry
 
     def of_hashes(self, hashes: InfoHash) -> TorrentId | None:
         """Find who has or claimed one of these info-hashes."""
         return next((self._by_hash[text] for text in _texts(hashes) if text in self._by_hash), None)
+
+    def pending(self) -> list[Entry]:
+        """What is coming or leaving."""
+        return [entry for entry in self._by_id.values() if entry.handle is None or entry.leaving]
+
+    def find(self, torrent_id: TorrentId) -> Entry | None:
+        """Find by id, also what is coming or leaving."""
+        return self._by_id.get(torrent_id)
 
     def of_handle(self, handle: Any) -> Entry | None:
         """Find by the engine's handle; `None` for one that is gone."""
@@ -114,7 +120,6 @@ class Roster:
         self._by_id.clear()
         self._by_handle.clear()
         self._by_hash.clear()
-        self._claimed.clear()
 
 
 def _texts(hashes: InfoHash) -> tuple[str, ...]:

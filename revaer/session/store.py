@@ -82,7 +82,7 @@ class Store:
 
     async def _ask(self, request: Request[R], *, within: float | None = None) -> R:
         try:
-            return await self._resume.ask(request, within=within or self._within)  # type: ignore[arg-type]  # a union has no common Request[R]
+            return await self._resume.ask(request, within=within or self._within)
         except StoreUnavailable as error:
             raise SessionUnavailable(error.reason, retry_after=error.retry_after) from error
         except MailboxFull as error:

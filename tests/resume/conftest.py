@@ -17,7 +17,7 @@ from actors.testing import running
 from revaer.database.messages import Database
 from revaer.database.service import open_database
 from revaer.resume.actor import ResumeStore
-from revaer.resume.messages import Intent, LoadAll, Recovery, ResumeMessage
+from revaer.resume.messages import Intent, LoadAll, LoadOne, Recovered, Recovery, ResumeMessage
 from revaer.types import InfoHash, TorrentId, TorrentOptions
 from tests.resume.faults import FaultyDatabase
 from tests.support.postgres import fresh_database_url, postgres_url, shared_server_home  # noqa: F401 - fixtures
@@ -31,6 +31,10 @@ class MakeIntent(Protocol):
 
 def torrent_id(number: int) -> TorrentId:
     return TorrentId(f"01900000-0000-7000-8000-{number:012x}")
+
+
+def names_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
 
 
 def build_intent(number: int, *, options: dict[str, Any] | None = None, **fields: Any) -> Intent:
@@ -60,6 +64,9 @@ class RunningStore:
 
     async def load(self) -> Recovery:
         return await self.ref.ask(LoadAll(), within=30.0)
+
+    async def load_one(self, torrent_id: TorrentId) -> Recovered:
+        return await self.ref.ask(LoadOne(torrent_id), within=30.0)
 
     @property
     def store(self) -> ResumeStore:

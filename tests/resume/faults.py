@@ -16,8 +16,9 @@ from revaer.resume.disk import Disk
 
 T = TypeVar("T")
 
-Fate = Literal["fine", "lost", "unconfirmed", "late"]
-"""Of a transaction's commit: done; rolled back with the connection; done, but the answer is lost; done much later."""
+Fate = Literal["fine", "lost", "unconfirmed", "gone", "late"]
+"""Of a transaction's commit: done; rolled back with the connection; done, but the answer is lost; the same, and the
+database is away then; done much later."""
 
 
 class InlineLane:
@@ -62,7 +63,6 @@ class FaultyDatabase:
         self.late_done = trio.Event()
         self.errors: dict[str, list[Exception]] = {}
         self.statements: list[str] = []
-        self.commits = 0
 
     def leave(self, reason: str = "the cable is out") -> None:
         self._away = reason
@@ -107,8 +107,9 @@ class FaultyDatabase:
                 _cut(fate)
         except _LostError:
             raise DatabaseUnavailable("the connection died while committing") from None
-        self.commits += 1
-        if fate == "unconfirmed":
+        if fate == "gone":
+            self.leave()
+        if fate in ("unconfirmed", "gone"):
             raise DatabaseUnavailable("the connection died while committing")
 
     async def _check(self, sql: str) -> None:

@@ -1,0 +1,159 @@
+"""The API actor: owns the sockets, the clients on them, and the read model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Never, assert_never
+
+import structlog
+import trio
+
+from actors import Actor, ActorRef, BlockingLane, Bus, Handled, Health, MailboxStatistics
+from revaer.api.app import ApiApp
+from revaer.api.auth import Gate
+from revaer.api.engine_watch import EngineWatch
+from revaer.api.envelopes import FrameWriter
+from revaer.api.pages import Pages
+from revaer.api.readmodel import ReadModel
+from revaer.api.server import HttpServer
+from revaer.api.services import Services
+from revaer.api.settings import ApiSettings, NodeFacts
+from revaer.api.streams import Streams
+from revaer.database.messages import DatabaseStatus
+from revaer.events import Event
+from revaer.security.messages import Authenticator
+from revaer.session.messages import SessionMessage
+from revaer.telemetry.messages import LoopWatch, Metrics, Sources
+
+log = structlog.get_logger("revaer.api")
+
+FIRST_SNAPSHOT_SECONDS = 3.0
+"""How long the start waits for the list of torrents; without it, lists are refused until it comes."""
+GOODBYE_SECONDS = 0.8
+FINISH_SECONDS = 1.5
+
+
+class ApiActor(Actor[Never]):
+    """Serves HTTP. It answers clients, not messages.
+
+    Args:
+        settings: where to listen, and what to allow.
+        session: whom torrents are asked of.
+        bus: where events come from.
+        epoch: number of this start of the daemon.
+        authenticator: the registry of keys.
+        health: what health pages show.
+        facts: what the node says of itself.
+        metrics: what is counted.
+        database: the present status of the database.
+        mailboxes: every mailbox's figures by actor name.
+        on_ready: called with the URL once it is listened on.
+
+    Attributes:
+        bound_url: where it listens; None before that.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: ApiSettings,
+        session: ActorRef[SessionMessage],
+        bus: Bus[Event],
+        epoch: int,
+        authenticator: Authenticator,
+        health: Health,
+        facts: NodeFacts,
+        metrics: Metrics,
+        database: Callable[[], DatabaseStatus],
+        mailboxes: Callable[[], Mapping[str, MailboxStatistics]],
+        on_ready: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.bound_url: str | None = None
+        self._settings = settings
+        self._session = session
+        self._bus = bus
+        self._epoch = epoch
+        self._authenticator = authenticator
+        self._health = health
+        self._facts = facts
+        self._metrics = metrics
+        self._database = database
+        self._mailboxes = mailboxes
+        self._on_ready = on_ready
+        self._streams = Streams()
+        self._watch = LoopWatch(on_stall=metrics.loop_stalled)
+        self._server: HttpServer | None = None
+
+    async def on_start(self) -> None:
+        """Listen, load the list of torrents, and begin to serve.
+
+        Raises:
+            CannotListen: the address cannot be had.
+        """
+        services = self._services()
+        self._metrics.tap(self._bus)
+        self._metrics.read_from(self._sources(services))
+        server = HttpServer(ApiApp(services), bind=self._settings.bind, port=self._settings.port)
+        await server.open()
+        self._server = server
+        self.bound_url = server.url
+        self.context.spawn(self._watch_loop, name="loop watch")
+        self.context.spawn(services.model.run, name="read model")
+        with trio.move_on_after(FIRST_SNAPSHOT_SECONDS):
+            await services.model.wait_ready()
+        self.context.spawn(server.run, name="http")
+        log.info("listening", url=server.url)
+        self._on_ready(server.url)
+
+    async def handle(self, message: Never) -> Handled:
+        """Nobody has anything to say to the API."""
+        assert_never(message)
+
+    async def on_stop(self) -> None:
+        """Take no more clients, say goodbye to streams, and let requests end."""
+        if self._server is None:
+            return
+        await self._server.refuse_more()
+        with trio.move_on_after(GOODBYE_SECONDS):
+            await self._streams.close()
+        await self._server.finish(within=FINISH_SECONDS)
+
+    async def _watch_loop(self) -> None:
+        with self._watch.watching():
+            await trio.sleep_forever()
+
+    def _services(self) -> Services:
+        model = ReadModel(
+            session=self._session,
+            bus=self._bus,
+            health=self.context.health.beside("read model"),
+            metrics=self._metrics,
+        )
+        return Services(
+            settings=self._settings,
+            facts=self._facts,
+            session=self._session,
+            bus=self._bus,
+            epoch=self._epoch,
+            gate=Gate(self._authenticator, self._metrics),
+            health=self._health,
+            metrics=self._metrics,
+            database=self._database,
+            mailboxes=self._mailboxes,
+            model=model,
+            pages=Pages(model),
+            frames=FrameWriter(self._epoch),
+            streams=self._streams,
+            engine=EngineWatch(self._session),
+            lane=BlockingLane("bodies", workers=2),
+        )
+
+    def _sources(self, services: Services) -> Sources:
+        return Sources(
+            bus=self._bus,
+            health=self._health,
+            mailboxes=self._mailboxes,
+            torrents=services.model.counts,
+            engine=lambda: services.engine.newest,
+            longest_stall=self._watch.longest_recent,
+        )

@@ -1,0 +1,89 @@
+"""Filters over events, as the query of a stream names them. A wrong filter is refused, never left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from revaer.api.filters import parse_states, refuse, split_list
+from revaer.api.keys import torrent_key
+from revaer.api.readmodel import ReadModel
+from revaer.events import EVENT_KINDS, Event, HealthChanged, ProgressReported, StateChanged, TorrentAdded
+from revaer.types import TorrentId, TorrentState, TorrentView
+
+EVENT_FILTERS = frozenset({"torrent", "event", "state", "category", "tags"})
+"""The parameters that filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events are wanted; an empty set lets everything pass. Between parameters all must hold.
+
+    Attributes:
+        torrents: ids and info-hashes.
+        kinds: kinds of events.
+        states: states a torrent may be in.
+        categories: categories a torrent may have.
+        tags: tags that a torrent must all have.
+    """
+
+    torrents: frozenset[str] = field(default_factory=frozenset)
+    kinds: frozenset[str] = field(default_factory=frozenset)
+    states: frozenset[TorrentState] = field(default_factory=frozenset)
+    categories: frozenset[str] = field(default_factory=frozenset)
+    tags: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def is_about_torrents(self) -> bool:
+        """Whether something is asked of the torrent that an event is about."""
+        return bool(self.torrents or self.states or self.categories or self.tags)
+
+    def wants_kind(self, event: Event) -> bool:
+        """Tell whether the kind of an event is wanted."""
+        return not self.kinds or event.kind in self.kinds
+
+    def accepts(self, event: Event, model: ReadModel) -> bool:
+        """Tell whether an event that stands for itself passes. `model` knows the torrents."""
+        if not self.is_about_torrents:
+            return True
+        if isinstance(event, HealthChanged | ProgressReported):
+            return False
+        view = event.view if isinstance(event, TorrentAdded) else model.remember(event.torrent_id)
+        if view is None:
+            return not (self.states or self.categories or self.tags) and event.torrent_id in self.torrents
+        state = event.state.kind if isinstance(event, StateChanged) else view.state.kind
+        return self._fits(view, state)
+
+    def accepts_torrent(self, torrent_id: TorrentId, model: ReadModel) -> bool:
+        """Tell whether progress of a torrent passes."""
+        view = model.remember(torrent_id)
+        return view is not None and self._fits(view, view.state.kind)
+
+    def _fits(self, view: TorrentView, state: TorrentState) -> bool:
+        descriptor = view.descriptor
+        if self.torrents and not self.torrents & {view.id, descriptor.hashes.v1, descriptor.hashes.v2}:
+            return False
+        if self.states and state not in self.states:
+            return False
+        if self.categories and descriptor.category not in self.categories:
+            return False
+        return self.tags.issubset(descriptor.tags)
+
+
+def parse_event_filter(query: Mapping[str, str]) -> EventFilter:
+    """Read the filtering parameters of a query.
+
+    Raises:
+        MalformedRequest: a value makes no sense.
+    """
+    values = {name: split_list(name, query[name]) for name in EVENT_FILTERS & query.keys()}
+    for kind in values.get("event", ()):
+        if kind not in EVENT_KINDS:
+            refuse("event", f"no such kind: {kind[:60]!r}; there are {', '.join(sorted(EVENT_KINDS))}")
+    return EventFilter(
+        torrents=frozenset(torrent_key(key, "/query/torrent") for key in values.get("torrent", ())),
+        kinds=frozenset(values.get("event", ())),
+        states=parse_states("state", values.get("state", [])),
+        categories=frozenset(values.get("category", ())),
+        tags=frozenset(values.get("tags", ())),
+    )

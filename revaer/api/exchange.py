@@ -1,0 +1,132 @@
+"""One HTTP exchange over ASGI: the answer of a call, written out.
+
+Quart's own connection builds contexts, sessions and two tasks per request, which costs more than answering. This one
+keeps to what the API needs; a body is read only when a handler asks for it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, WebsocketScope
+
+from revaer.api.call import Call, Reply, StreamReply
+from revaer.api.errors import ClientGone
+from revaer.api.problems import CONTENT_TYPE, Problem
+from revaer.types import new_torrent_id
+
+if TYPE_CHECKING:
+    from revaer.api.app import ApiApp
+
+log = structlog.get_logger("revaer.api")
+
+DISCARD_BYTES = 64 * 1024 * 1024
+DISCARD_SECONDS = 5.0
+
+_ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+
+
+class Exchange:
+    """Answers one request. Hypercorn calls it.
+
+    Args:
+        app: answers calls.
+        scope: the head of the request.
+    """
+
+    def __init__(self, app: ApiApp, scope: HTTPScope) -> None:
+        self._app = app
+        self._scope = scope
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Read the request, answer it."""
+        began = time.perf_counter()
+        call = Call(self._scope, receive)
+        try:
+            answer = await self._app.answer(call)
+            self._app.answered(call, answer, time.perf_counter() - began)
+            if isinstance(answer, StreamReply):
+                await self._stream(call, answer, send)
+            else:
+                await self._reply(call, answer, send)
+        except ClientGone:
+            return
+
+    async def _reply(self, call: Call, reply: Reply, send: ASGISendCallable) -> None:
+        headers = _head(call, reply.content_type if reply.body else "")
+        if reply.status != 204:
+            headers.append((b"content-length", b"%d" % len(reply.body)))
+        headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+        if call.has_unread_body:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        if not call.has_unread_body:
+            await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+            return
+        await send({"type": "http.response.body", "body": reply.body, "more_body": True})
+        await self._end_unread(call, send)
+
+    async def _end_unread(self, call: Call, send: ASGISendCallable) -> None:
+        """End an answer while the client may still be sending: a connection closed at once would lose the answer."""
+        with trio.move_on_after(DISCARD_SECONDS):
+            await call.discard_body(DISCARD_BYTES)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call.wait_gone)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            nursery.cancel_scope.cancel()
+
+    async def _stream(self, call: Call, reply: StreamReply, send: ASGISendCallable) -> None:
+        headers = _head(call, reply.content_type)
+        headers += [(b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+        async def piece(content: bytes) -> None:
+            await send({"type": "http.response.body", "body": content, "more_body": True})
+
+        is_whole = False
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_when_gone, call, nursery.cancel_scope)
+            try:
+                await reply.produce(piece)
+                is_whole = True
+            except Exception as error:  # the head is out: nothing is left but to log and cut
+                log.error("stream_failed", request_id=call.request_id, exc_info=error)
+            nursery.cancel_scope.cancel()
+        if is_whole:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class WebSocketRefusal:
+    """Refuses WebSockets with a problem document. Hypercorn calls it."""
+
+    def __init__(self, app: ApiApp, scope: WebsocketScope) -> None:
+        self._app = app
+        self._scope = scope
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Refuse."""
+        instance = new_torrent_id()
+        body = Problem("not-found", "there is no WebSocket here").encode(instance)
+        headers = [
+            (b"content-type", CONTENT_TYPE.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", instance.encode()),
+            (b"connection", b"close"),
+        ]
+        await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+
+
+async def _cancel_when_gone(call: Call, scope: trio.CancelScope) -> None:
+    await call.wait_gone()
+    scope.cancel()
+
+
+def _head(call: Call, content_type: str) -> list[tuple[bytes, bytes]]:
+    headers: list[tuple[bytes, Any]] = [(b"x-request-id", call.request_id.encode()), *_ALWAYS]
+    if content_type:
+        headers.append((b"content-type", content_type.encode()))
+    return headers

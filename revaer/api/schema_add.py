@@ -1,0 +1,186 @@
+"""The body of an add, and what becomes of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import Field, TypeAdapter
+
+from revaer.api import fields
+from revaer.api.bodies import Form
+from revaer.api.errors import BodyTooLarge, InvalidBody, InvalidParam, MalformedRequest
+from revaer.api.settings import METAINFO_BYTES, ApiSettings
+from revaer.session.messages import AddTorrent
+from revaer.types import Priority, SelectionRules, StorageMode, TorrentId, TorrentOptions
+
+UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+
+class AddBody(fields.Body):
+    """Everything that may be asked of a new torrent; `magnet` or `metainfo` is its source."""
+
+    magnet: fields.Magnet | None = None
+    metainfo: str | None = None
+    id: Annotated[str, Field(pattern=UUID_PATTERN)] | None = None
+    name: fields.Name | None = None
+    comment: fields.Comment | None = None
+    download_dir: fields.Directory | None = None
+    storage_mode: Literal["sparse", "allocate"] = "sparse"
+    sequential: bool = False
+    start_paused: bool = False
+    seed_mode: bool = False
+    super_seeding: bool = False
+    tags: fields.Tags = []
+    category: fields.Tag | None = None
+    trackers: fields.Trackers = []
+    replace_trackers: bool = False
+    web_seeds: fields.WebSeeds = []
+    include: fields.Globs = []
+    exclude: fields.Globs = []
+    skip_fluff: bool = False
+    priorities: fields.Priorities = {}
+    max_download_bps: fields.Rate | None = None
+    max_upload_bps: fields.Rate | None = None
+    max_connections: fields.Connections | None = None
+    seed_ratio_limit: fields.Ratio | None = None
+    seed_time_limit: fields.Count | None = None
+    auto_managed: bool = False
+    queue_position: fields.Count | None = None
+    pex_enabled: bool = True
+    process: bool = True
+
+
+_ADD: TypeAdapter[AddBody] = TypeAdapter(AddBody)
+_LISTS = frozenset({"tags", "trackers", "web_seeds", "include", "exclude"})
+_TEXTS = frozenset({"magnet", "id", "name", "comment", "download_dir", "storage_mode", "category"})
+
+
+def parse_add(document: object, settings: ApiSettings, *, metainfo: bytes | None = None) -> AddTorrent:
+    """Read an add.
+
+    Args:
+        document: the JSON body.
+        settings: where torrents may be put.
+        metainfo: the uploaded file, when there is one.
+
+    Raises:
+        InvalidBody: some of it cannot be accepted.
+        BodyTooLarge: the metainfo is too large.
+    """
+    body = fields.validate(_ADD, document)
+    sources = [body.magnet is not None, body.metainfo is not None, metainfo is not None]
+    if sum(sources) != 1:
+        message = "exactly one source is needed: magnet, metainfo, or an uploaded .torrent file"
+        raise InvalidBody([InvalidParam("/metainfo" if sum(sources) else "", message)])
+    return AddTorrent(
+        options=_options(body, settings),
+        magnet=body.magnet,
+        metainfo=metainfo if body.metainfo is None else _decode(body.metainfo),
+        torrent_id=None if body.id is None else TorrentId(body.id.lower()),
+    )
+
+
+def form_document(form: Form) -> Mapping[str, Any]:
+    """Return the JSON body that a form stands for: one field `options` with JSON, or single fields; lists repeat theirs.
+
+    Raises:
+        MalformedRequest: a field is there twice, or its value cannot be read.
+    """
+    document: dict[str, Any] = {}
+    for name, text in form.fields:
+        if name in _LISTS:
+            document.setdefault(name, []).append(text)
+        elif name in document:
+            raise MalformedRequest(f"the form's field {name[:60]!r} is there twice")
+        elif name in _TEXTS:
+            document[name] = text
+        else:
+            document[name] = _literal(name, text)
+    if "options" not in document:
+        return document
+    if len(document) > 1 or not isinstance(document["options"], dict):
+        raise MalformedRequest("the form's field 'options' is a JSON object, and then the only field beside the file")
+    options: Mapping[str, Any] = document["options"]
+    return options
+
+
+def selection_rules(
+    include: list[str], exclude: list[str], priorities: Mapping[str, str], *, skip_fluff: bool
+) -> SelectionRules:
+    """Put selection rules in the words of the product."""
+    return SelectionRules(
+        include=tuple(include),
+        exclude=tuple(exclude),
+        skip_fluff=skip_fluff,
+        priorities={int(index): Priority[name.upper()] for index, name in priorities.items()},
+    )
+
+
+def allowed_directory(path: str, settings: ApiSettings, at: str = "/download_dir") -> str:
+    """Return a directory in its plain form, when torrents may be put there.
+
+    Raises:
+        InvalidBody: it lies elsewhere.
+    """
+    plain = Path(os.path.normpath(path))
+    roots = (settings.download_root, *settings.allow_paths)
+    if not any(plain == root or root in plain.parents for root in roots):
+        listed = ", ".join(map(str, roots))
+        raise InvalidBody([InvalidParam(at, f"must lie below one of: {listed}")])
+    return str(plain)
+
+
+def _options(body: AddBody, settings: ApiSettings) -> TorrentOptions:
+    directory = str(settings.download_root)
+    return TorrentOptions(
+        download_dir=directory if body.download_dir is None else allowed_directory(body.download_dir, settings),
+        name=body.name,
+        comment=body.comment,
+        storage_mode=StorageMode(body.storage_mode),
+        sequential=body.sequential,
+        paused=body.start_paused,
+        seed_mode=body.seed_mode,
+        super_seeding=body.super_seeding,
+        tags=tuple(body.tags),
+        category=body.category,
+        trackers=tuple(body.trackers),
+        replace_trackers=body.replace_trackers,
+        web_seeds=tuple(body.web_seeds),
+        selection=selection_rules(body.include, body.exclude, body.priorities, skip_fluff=body.skip_fluff),
+        max_download_bps=body.max_download_bps or None,
+        max_upload_bps=body.max_upload_bps or None,
+        max_connections=body.max_connections,
+        seed_ratio_limit=body.seed_ratio_limit,
+        seed_time_limit=body.seed_time_limit,
+        auto_managed=body.auto_managed,
+        queue_position=body.queue_position,
+        pex_enabled=body.pex_enabled,
+        process=body.process,
+    )
+
+
+def _decode(text: str) -> bytes:
+    if len(text) > METAINFO_BYTES * 4 // 3 + 4:
+        raise BodyTooLarge("the metainfo", METAINFO_BYTES, pointer="/metainfo")
+    try:
+        metainfo = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidBody([InvalidParam("/metainfo", "must be base64")]) from error
+    if len(metainfo) > METAINFO_BYTES:
+        raise BodyTooLarge("the metainfo", METAINFO_BYTES, pointer="/metainfo")
+    if not metainfo:
+        raise InvalidBody([InvalidParam("/metainfo", "must not be empty")])
+    return metainfo
+
+
+def _literal(name: str, text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise MalformedRequest(f"the form's field {name[:60]!r} should be a number, true, false or JSON") from error

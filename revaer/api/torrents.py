@@ -1,0 +1,203 @@
+"""The calls about torrents. Every change is answered when it is applied, and seen by the next list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import trio
+
+from revaer.api.bodies import FORM_TYPE, JSON_TYPE, read_form, read_json, require_type
+from revaer.api.call import Answer, Call, Reply, json_reply
+from revaer.api.errors import InvalidParam, MalformedRequest, NotReady
+from revaer.api.filters import FILTERS, parse_filter, refuse
+from revaer.api.keys import torrent_key
+from revaer.api.pages import SORTS, PageQuery
+from revaer.api.schema_act import Removal, parse_action, parse_removal, parse_selection
+from revaer.api.schema_add import form_document, parse_add
+from revaer.api.services import Services
+from revaer.api.settings import OFF_LOOP_BYTES, PAGE_DEFAULT, PAGE_MAX
+from revaer.api.views import TORRENT_FIELDS, detail_document, file_document, torrent_document
+from revaer.session.messages import Act, AddTorrent, Inspect, Move, RemoveTorrent, Select, UnknownTorrent
+from revaer.types import TorrentId, TorrentView
+
+ADD_SECONDS = 30.0
+ACT_SECONDS = 30.0
+MOVE_SECONDS = 900.0
+REMOVE_SECONDS = 300.0
+INSPECT_SECONDS = 5.0
+SEEN_SECONDS = 1.0
+"""How long a change waits for the read model, so that who made it sees it."""
+
+LIST_QUERY = FILTERS | {"limit", "cursor", "sort", "fields"}
+NO_QUERY: frozenset[str] = frozenset()
+
+
+async def list_torrents(call: Call, services: Services) -> Answer:
+    """List torrents, a page at a time."""
+    query = call.query(LIST_QUERY)
+    page_query = _page_query(query)
+    wanted = _fields(query.get("fields"))
+    _require_catalogue(services)
+    page = await services.pages.page(page_query)
+    rows = [torrent_document(view) for view in page.views]
+    if wanted is not None:
+        rows = [{name: value for name, value in row.items() if name in wanted} for row in rows]
+    document: dict[str, Any] = {"torrents": rows}
+    if page.next is not None:
+        document["next"] = page.next
+    if services.model.loading:
+        document["loading"] = True
+    return json_reply(document)
+
+
+async def add_torrent(call: Call, services: Services) -> Answer:
+    """Take a torrent in."""
+    call.query(NO_QUERY)
+    request = await _read_add(call, services)
+    view = await services.session.ask(request, within=ADD_SECONDS)
+    await _seen(services)
+    return json_reply(torrent_document(view), 201, {"location": f"/v1/torrents/{view.id}"})
+
+
+async def get_torrent(call: Call, services: Services) -> Answer:
+    """Show one torrent with its files."""
+    call.query(NO_QUERY)
+    view = await _find(call, services)
+    detail = await services.session.ask(Inspect(view.id), within=INSPECT_SECONDS)
+    return json_reply(detail_document(detail))
+
+
+async def list_files(call: Call, services: Services) -> Answer:
+    """Show the files of one torrent."""
+    call.query(NO_QUERY)
+    view = await _find(call, services)
+    detail = await services.session.ask(Inspect(view.id), within=INSPECT_SECONDS)
+    return json_reply({"files": [file_document(file) for file in detail.files]})
+
+
+async def delete_torrent(call: Call, services: Services) -> Answer:
+    """Remove one torrent."""
+    query = call.query(frozenset({"delete_data"}))
+    document = await read_json(call, services, optional=True)
+    delete_data = _boolean("delete_data", query.get("delete_data", "false"))
+    if document is not None:
+        asked = parse_removal(document)
+        if "delete_data" in query and asked is not delete_data:
+            raise MalformedRequest("the URL and the body differ in delete_data")
+        delete_data = asked
+    view = await _find(call, services)
+    return await _remove(view.id, services, delete_data=delete_data)
+
+
+async def act_on_torrent(call: Call, services: Services) -> Answer:
+    """Do one action."""
+    call.query(NO_QUERY)
+    view = await _find(call, services)
+    action = parse_action(await read_json(call, services), view.descriptor, services.settings)
+    if isinstance(action, Removal):
+        return await _remove(view.id, services, delete_data=action.delete_data)
+    within = MOVE_SECONDS if isinstance(action, Move) else ACT_SECONDS
+    changed = await services.session.ask(Act(view.id, action), within=within)
+    await _seen(services)
+    return json_reply(torrent_document(changed))
+
+
+async def select_files(call: Call, services: Services) -> Answer:
+    """Replace the selection rules."""
+    call.query(NO_QUERY)
+    view = await _find(call, services)
+    rules = parse_selection(await read_json(call, services))
+    detail = await services.session.ask(Select(view.id, rules), within=ACT_SECONDS)
+    await _seen(services)
+    return json_reply(detail_document(detail))
+
+
+async def _read_add(call: Call, services: Services) -> AddTorrent:
+    if require_type(call, (JSON_TYPE, FORM_TYPE)) == FORM_TYPE:
+        form = await read_form(call, services)
+        return parse_add(form_document(form), services.settings, metainfo=form.file)
+    document = await read_json(call, services)
+    source = document.get("metainfo") if isinstance(document, dict) else None
+    if isinstance(source, str) and len(source) > OFF_LOOP_BYTES:
+        return await services.lane.run(parse_add, document, services.settings)
+    return parse_add(document, services.settings)
+
+
+async def _remove(torrent_id: TorrentId, services: Services, *, delete_data: bool) -> Reply:
+    await services.session.ask(RemoveTorrent(torrent_id, delete_data), within=REMOVE_SECONDS)
+    await _seen(services)
+    return Reply(204)
+
+
+async def _find(call: Call, services: Services) -> TorrentView:
+    """Return the torrent that the path names.
+
+    Raises:
+        MalformedRequest: it names none.
+        UnknownTorrent: it is not here.
+        NotReady: it is not known yet whether it is here.
+    """
+    key = torrent_key(call.args["id"])
+    view = services.model.find(key)
+    if view is None:
+        await _seen(services)
+        view = services.model.find(key)
+    if view is None:
+        _require_catalogue(services)
+        if services.model.loading:
+            raise NotReady("torrents of the last run are still being restored; this one may be among them")
+        raise UnknownTorrent(key)
+    return view
+
+
+async def _seen(services: Services) -> None:
+    """Wait until the read model has everything that was published up to now; not for ever."""
+    if services.model.seq < services.bus.seq:
+        with trio.move_on_after(SEEN_SECONDS):
+            await services.model.reached(services.bus.seq)
+
+
+def _require_catalogue(services: Services) -> None:
+    if not services.model.ready:
+        raise NotReady("the list of torrents is not loaded yet")
+
+
+def _page_query(query: Mapping[str, str]) -> PageQuery:
+    sort = query.get("sort", "added_at")
+    name = sort.removeprefix("-")
+    if name not in SORTS:
+        refuse("sort", f"must be one of {', '.join(SORTS)}, with - in front for descending")
+    return PageQuery(
+        sort=name,
+        descending=sort.startswith("-"),
+        filter=parse_filter(query),
+        limit=_limit(query.get("limit")),
+        cursor=query.get("cursor"),
+    )
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return PAGE_DEFAULT
+    value = int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
+    if not 1 <= value <= PAGE_MAX:
+        refuse("limit", f"must be a number from 1 to {PAGE_MAX}")
+    return value
+
+
+def _fields(text: str | None) -> frozenset[str] | None:
+    if text is None:
+        return None
+    wanted = frozenset(text.split(","))
+    if not wanted <= TORRENT_FIELDS:
+        refuse("fields", f"has names that are none: {', '.join(sorted(wanted - TORRENT_FIELDS))[:200]}")
+    return wanted | {"id"}
+
+
+def _boolean(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise MalformedRequest(
+            "a parameter of the URL is wrong", [InvalidParam(f"/query/{name}", "must be true or false")]
+        )
+    return text == "true"

@@ -1,0 +1,248 @@
+"""libtorrent itself: the one file that imports it. What it offers is put into our words by `revaer.session.adapter`."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import libtorrent as lt
+import trio
+
+from actors import BlockingLane
+from revaer.session.adapter import LibtorrentEngine, apply_problem
+from revaer.session.filenames import engine_renames
+from revaer.session.port import (
+    AddSpec,
+    Engine,
+    EngineError,
+    EngineRefused,
+    EngineSettings,
+    InvalidMetainfo,
+    InvalidSetting,
+    Magnet,
+    Metainfo,
+)
+from revaer.session.records import piece_string
+from revaer.session.settings import NativeSettings, native_rate, native_settings
+from revaer.types import StorageMode
+
+_FLAGS = lt.torrent_flags
+_MASK = int(
+    lt.alert_category.error
+    | lt.alert_category.status
+    | lt.alert_category.storage
+    | lt.alert_category.tracker
+)
+_UNLIMITED_PEERS = (1 << 24) - 1
+_STORAGE = {
+    StorageMode.SPARSE: lt.storage_mode_t.storage_mode_sparse,
+    StorageMode.ALLOCATE: lt.storage_mode_t.storage_mode_allocate,
+}
+_LISTEN_WITHIN = 2.0
+
+
+async def open_libtorrent(settings: EngineSettings, *, state_dir: Path) -> Engine:
+    """Open a libtorrent session.
+
+    Args:
+        settings: what it shall be like.
+        state_dir: where an engine may keep state; libtorrent needs none, ours is kept by the resume store.
+
+    Raises:
+        InvalidSetting: a setting is out of its bounds or unknown.
+        EngineError: libtorrent is older than 2.1.
+    """
+    del state_dir
+    _require_version()
+    native = native_settings(settings)
+    lane = BlockingLane("libtorrent")
+    library = await lane.run(Library, native, settings.disk_io, settings.limit_local_peers)
+    engine = LibtorrentEngine(library, settings, native, lane)
+    await engine.start(listen_within=_LISTEN_WITHIN)
+    return engine
+
+
+def _require_version() -> None:
+    if (lt.version_major, lt.version_minor) < (2, 1):
+        raise EngineError(f"libtorrent 2.1 or newer is needed, this is {lt.__version__}")
+
+
+class Library:
+    """A libtorrent session with the few calls and constants of the library that the adapter needs."""
+
+    version = str(lt.__version__)
+    record_flags = int(lt.save_resume_flags_t.flush_disk_cache)
+    record_if_changed = int(lt.save_resume_flags_t.flush_disk_cache | lt.save_resume_flags_t.only_if_modified)
+    auto_managed = int(_FLAGS.auto_managed)
+    sequential = int(_FLAGS.sequential_download)
+    upload_mode = int(_FLAGS.upload_mode)
+    disable_pex = int(_FLAGS.disable_pex)
+    stop_when_ready = int(_FLAGS.stop_when_ready)
+    ignore_min_interval = int(lt.reannounce_flags_t.ignore_min_interval)
+    fail_if_exist = lt.move_flags_t.fail_if_exist
+    delete_files = int(lt.session.delete_files) if hasattr(lt.session, "delete_files") else 1
+    piece_granularity = int(lt.torrent_handle.piece_granularity)
+
+    def __init__(self, native: NativeSettings, disk_io: str, limit_local_peers: bool) -> None:
+        check_names(native)
+        parameters = lt.session_params()
+        parameters.settings = {**native, "alert_mask": _MASK}
+        parameters.disk_io_constructor = f"{disk_io}_disk_io_constructor"
+        self.session: Any = lt.session(parameters)
+        self.limit_local_peers(limit_local_peers)
+
+    def limit_local_peers(self, limited: bool) -> None:
+        """Make rate limits hold for peers on this network too, or not."""
+        if not limited:
+            self.session.set_peer_class_filter(lt.ip_filter())
+            return
+        everyone = lt.ip_filter()
+        everyone.add_rule("0.0.0.0", "255.255.255.255", 1 << self.session.global_peer_class_id)  # noqa: S104 (a range)
+        everyone.add_rule("::", ":".join(["ffff"] * 8), 1 << self.session.global_peer_class_id)
+        self.session.set_peer_class_filter(everyone)
+
+    def change(self, native: NativeSettings) -> None:
+        """Apply settings; returns when they are applied."""
+        check_names(native)
+        self.session.apply_settings(dict(native))
+        self.session.get_settings()
+
+    def parameters(self, spec: AddSpec, source: Metainfo | Magnet, *, pex: bool) -> Any:
+        """Put together what an add needs; what the user asked for wins over what the record says.
+
+        Raises:
+            InvalidMetainfo: libtorrent cannot use the source.
+            EngineRefused: the record is unusable.
+        """
+        try:
+            parameters = self._source(spec)
+        except RuntimeError as error:
+            raise InvalidMetainfo(f"libtorrent cannot use it: {error}") from error
+        if spec.record is not None:
+            parameters = _with_record(parameters, spec.record)
+        if isinstance(source, Metainfo):
+            renamed = engine_renames(source)
+            if renamed:
+                parameters.renamed_files = renamed
+        parameters.save_path = spec.download_dir
+        parameters.trackers = list(spec.trackers)
+        parameters.tracker_tiers = list(range(len(spec.trackers)))
+        parameters.url_seeds = list(spec.web_seeds)
+        parameters.storage_mode = _STORAGE[spec.storage_mode]
+        parameters.file_priorities = list(spec.file_priorities or ())
+        parameters.piece_priorities = []
+        parameters.download_limit = native_rate("max_download_bps", spec.max_download_bps)
+        parameters.upload_limit = native_rate("max_upload_bps", spec.max_upload_bps)
+        parameters.max_connections = spec.max_connections or _UNLIMITED_PEERS
+        parameters.flags = _flags(spec) | (0 if pex else self.disable_pex)
+        if spec.have is not None:
+            parameters.have_pieces = [bool(flag) for flag in spec.have]
+            parameters.unfinished_pieces = {}
+        return parameters
+
+    def _source(self, spec: AddSpec) -> Any:
+        if spec.metainfo is not None:
+            return lt.load_torrent_buffer(spec.metainfo)
+        return lt.parse_magnet_uri(spec.magnet)
+
+    def record(self, parameters: Any) -> bytes:
+        """Write a fast-resume record."""
+        return bytes(lt.write_resume_data_buf(parameters))
+
+    def info_section(self, parameters: Any) -> bytes | None:
+        """The exact bytes of the info dictionary, when it is known."""
+        return None if parameters.ti is None else bytes(parameters.ti.info_section())
+
+    def statuses(self, alert: Any) -> list[Any]:
+        """The statuses of an update. Thousands of objects at once would start the garbage collector in the middle."""
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            found: list[Any] = alert.status
+        finally:
+            if was_enabled:
+                gc.enable()
+        return found
+
+    def request_info(self, handle: Any) -> None:
+        """Ask for a record with the info dictionary."""
+        handle.save_resume_data(int(lt.save_resume_flags_t.save_info_dict))
+
+    def find(self, hashes: Iterable[str]) -> Any:
+        """Find a torrent by info-hash; blocks. `None` when there is none."""
+        for text in hashes:
+            if len(text) == 40:
+                handle = self.session.find_torrent(lt.sha1_hash(bytes.fromhex(text)))
+                if handle.is_valid():
+                    return handle
+        return None
+
+    def drop(self) -> None:
+        """Let the session go; holds the interpreter until libtorrent's threads ended."""
+        self.session = None
+
+
+def check_names(native: Mapping[str, object]) -> None:
+    """Refuse settings that libtorrent does not know.
+
+    Raises:
+        InvalidSetting: names the first.
+    """
+    probe = lt.session_params()
+    for name, value in native.items():
+        try:
+            probe.settings = {name: value}
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise apply_problem(name, error) from error
+
+
+def _flags(spec: AddSpec) -> int:
+    chosen: Sequence[tuple[bool, int]] = (
+        (spec.paused, _FLAGS.paused),
+        (spec.auto_managed, _FLAGS.auto_managed),
+        (spec.sequential, _FLAGS.sequential_download),
+        (spec.seed_mode, _FLAGS.seed_mode),
+        (spec.super_seeding, _FLAGS.super_seeding),
+        (not spec.pex_enabled, _FLAGS.disable_pex),
+        (spec.metainfo is None and spec.file_priorities is None, _FLAGS.default_dont_download),
+    )
+    flags = int(_FLAGS.update_subscribe | _FLAGS.duplicate_is_error | _FLAGS.apply_ip_filter)
+    for wanted, flag in chosen:
+        if wanted:
+            flags |= int(flag)
+    return flags
+
+
+def _with_record(parameters: Any, record: bytes) -> Any:
+    """Take a record as the base, and the info dictionary from the source.
+
+    A record without pieces, made before metadata, gives its figures only: the source brings more.
+    """
+    try:
+        remembered = lt.read_resume_data(record)
+    except RuntimeError as error:
+        raise EngineRefused(f"the fast-resume record is unusable: {error}") from error
+    ours, theirs = parameters.info_hashes, remembered.info_hashes
+    if parameters.ti is not None:
+        ours = parameters.ti.info_hashes()
+    if not _same_torrent(ours, theirs):
+        raise EngineRefused("the fast-resume record belongs to another torrent")
+    if parameters.ti is not None and piece_string(record) is None:
+        for name in ("total_downloaded", "total_uploaded", "active_time", "seeding_time", "finished_time", "added_time"):
+            setattr(parameters, name, getattr(remembered, name))
+        return parameters
+    if parameters.ti is not None:
+        remembered.ti = parameters.ti
+    remembered.name = parameters.name
+    return remembered
+
+
+def _same_torrent(one: Any, other: Any) -> bool:
+    return (one.has_v1() and other.has_v1() and one.v1 == other.v1) or (
+        one.has_v2() and other.has_v2() and one.v2 == other.v2
+    )
+
+
+__all__ = ["InvalidSetting", "Library", "check_names", "open_libtorrent"]

@@ -1,0 +1,125 @@
+"""What the adapter asks of the engine by itself: records, the metadata of magnets, and what was lost on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import BlockingLane
+from revaer.bencode import encode
+from revaer.session.desk import Desk
+from revaer.session.filenames import engine_renames
+from revaer.session.metainfo import MAX_METAINFO_BYTES, parse_metainfo
+from revaer.session.port import EngineRefused, InvalidMetainfo, MetadataArrived, Metainfo
+from revaer.session.roster import Entry, Roster
+
+LARGE = 64 * 1024
+"""Metadata of more bytes is read in a worker."""
+
+
+class Study:
+    """Asks, and takes metadata in.
+
+    Args:
+        roster: the torrents.
+        desk: where answers and events go.
+        library: the engine's library.
+        lane: where blocking calls are made.
+    """
+
+    def __init__(self, roster: Roster, desk: Desk, library: Any, lane: BlockingLane) -> None:
+        self._roster = roster
+        self._desk = desk
+        self._library = library
+        self._lane = lane
+
+    def ask_status(self, entry: Entry) -> None:
+        """Ask for the status of one torrent."""
+        if entry.handle.is_valid():
+            entry.handle.post_status(0)
+
+    def ask_record(self, entry: Entry, *, only_if_changed: bool) -> None:
+        """Ask for a record for the session.
+
+        Raises:
+            EngineRefused: the torrent is gone.
+        """
+        flags = self._library.record_if_changed if only_if_changed else self._library.record_flags
+        try:
+            entry.handle.save_resume_data(flags)
+        except RuntimeError as error:
+            raise EngineRefused(f"the engine has no torrent {entry.torrent_id}") from error
+        entry.requests.append("record")
+
+    async def metadata(self, entry: Entry, info: bytes) -> None:
+        """Take in the info dictionary of a magnet; one that is unusable fails the torrent before any payload comes."""
+        if entry.files or self._roster.find(entry.torrent_id) is not entry:
+            return
+        torrent = compose(info, entry.trackers, entry.web_seeds)
+        try:
+            if len(info) > LARGE:
+                parsed = await self._lane.run(parse_metainfo, torrent)
+            else:
+                parsed = parse_metainfo(torrent)
+        except InvalidMetainfo as error:
+            entry.problem, entry.refused = f"the metadata is unusable: {error}", True
+            entry.handle.unset_flags(self._library.auto_managed)
+            entry.handle.pause()
+            self.ask_status(entry)
+            return
+        self._accept(entry, torrent, parsed)
+
+    def _accept(self, entry: Entry, torrent: bytes, parsed: Metainfo) -> None:
+        entry.files, entry.pieces = len(parsed.files), parsed.pieces
+        for index, path in engine_renames(parsed).items():
+            entry.handle.rename_file(index, path)
+        self._roster.learn(entry, parsed.hashes)
+        self._desk.emit(MetadataArrived(entry.torrent_id, torrent, parsed))
+
+    async def recover(self) -> None:
+        """Ask again for what dropped notifications may have answered."""
+        await self._lane.run(self._library.session.get_settings)  # all earlier calls are applied when it returns
+        for key in self._desk.keys("applied"):
+            self._desk.settle_all("applied", key)
+        for key in self._desk.keys("chosen"):
+            self._desk.settle_all("chosen", key)
+        await self._recover_arrivals()
+        for entry in self._roster:
+            if entry.leaving or not entry.handle.is_valid():
+                continue
+            if entry.flushes.lost_count():
+                entry.handle.flush_cache()
+            wanted, entry.requests = list(entry.requests), type(entry.requests)()
+            for kind in wanted:
+                if kind == "record":
+                    self.ask_record(entry, only_if_changed=False)
+            if not entry.files:
+                entry.requests.append("info")
+                self._library.request_info(entry.handle)
+
+    async def _recover_arrivals(self) -> None:
+        for entry in self._roster.pending():
+            hashes = [text for text in (entry.hashes.v1, entry.hashes.v2) if text]
+            handle = await self._lane.run(self._library.find, hashes)
+            if entry.handle is None and handle is not None:
+                self._roster.attach(entry.torrent_id, handle)
+                self._desk.settle("added", entry.torrent_id)
+            elif handle is None:
+                self._roster.leave(entry)
+                self._desk.settle("removed", entry.torrent_id)
+                lost = EngineRefused("the engine's answer was lost; the torrent is not there")
+                self._desk.settle("added", entry.torrent_id, error=lost)
+                self._desk.settle("deleted", entry.torrent_id, error=lost)
+
+
+def compose(info: bytes, trackers: tuple[str, ...], web_seeds: tuple[str, ...]) -> bytes:
+    """Put `.torrent` bytes together around the exact bytes of an info dictionary."""
+    parts = [b"d"]
+    if trackers:
+        parts += [encode("announce"), encode(trackers[0]), encode("announce-list"), encode([[url] for url in trackers])]
+    parts += [encode("info"), info]
+    if web_seeds:
+        parts += [encode("url-list"), encode(list(web_seeds))]
+    return b"".join([*parts, b"e"])
+
+
+__all__ = ["MAX_METAINFO_BYTES", "Study", "compose"]
