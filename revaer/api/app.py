@@ -49,8 +49,8 @@ class ApiApp(QuartTrio):
         services: what handlers work with.
     """
 
-    asgi_http_class = Exchange
-    asgi_websocket_class = WebSocketRefusal
+    asgi_http_class = Exchange  # type: ignore[assignment]  # takes its place, not its shape
+    asgi_websocket_class = WebSocketRefusal  # type: ignore[assignment]  # as above
 
     def __init__(self, services: Services) -> None:
         super().__init__("revaer.api", static_folder=None)

@@ -44,6 +44,7 @@ class Call:
         "path",
         "principal",
         "request_id",
+        "route",
     )
 
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> None:

@@ -51,31 +51,28 @@ def event_document(event: Lone) -> dict[str, Any]:
 
 
 def _fields(event: Lone) -> dict[str, Any]:
+    fields: dict[str, Any]
     match event:
         case TorrentAdded(view=view):
-            return {"torrent": torrent_document(view)}
+            fields = {"torrent": torrent_document(view)}
         case FilesDiscovered(files=files, selected=selected, bytes_total=total, bytes_selected=wanted):
-            return {"files": files, "selected": selected, "bytes_total": total, "bytes_selected": wanted}
+            fields = {"files": files, "selected": selected, "bytes_total": total, "bytes_selected": wanted}
         case StateChanged(previous=previous, state=state):
-            return {"previous": previous, "state": state_document(state)}
+            fields = {"previous": previous, "state": state_document(state)}
         case Completed(completed_at=completed_at, content_path=path):
-            return {"completed_at": rfc3339(completed_at), "content_path": path}
+            fields = {"completed_at": rfc3339(completed_at), "content_path": path}
         case MetadataUpdated(descriptor=descriptor, changed=changed):
-            return {"changed": changed, "torrent": descriptor_document(descriptor)}
+            fields = {"changed": changed, "torrent": descriptor_document(descriptor)}
         case TorrentRemoved(data_deleted=data_deleted):
-            return {"data_deleted": data_deleted}
+            fields = {"data_deleted": data_deleted}
         case SelectionReconciled(reason=reason, detail=detail):
-            return {"reason": reason, "detail": detail}
+            fields = {"reason": reason, "detail": detail}
         case HealthChanged():
-            return {
-                "component": event.component,
-                "previous": event.previous,
-                "state": event.state,
-                "reason": event.reason,
-                "generation": event.generation,
-            }
+            names = ("component", "previous", "state", "reason", "generation")
+            fields = {name: getattr(event, name) for name in names}
         case _:
             assert_never(event)
+    return fields
 
 
 def frame(kind: str, data: Any, event_id: str | None = None) -> bytes:

@@ -92,8 +92,9 @@ class Exchange:
             try:
                 await reply.produce(piece)
                 is_whole = True
-            except Exception as error:  # the head is out: nothing is left but to log and cut
-                log.error("stream_failed", request_id=call.request_id, exc_info=error)
+            except Exception:
+                # The head is out: nothing is left but to log and cut.
+                log.exception("stream_failed", request_id=call.request_id)
             nursery.cancel_scope.cancel()
         if is_whole:
             await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from revaer.api import fields
 from revaer.api.errors import InvalidBody, InvalidParam
@@ -46,10 +46,10 @@ class _Queue(_Plain):
 
 
 class _Select(fields.Body):
-    include: fields.Globs = []
-    exclude: fields.Globs = []
+    include: fields.Globs = Field(default_factory=list)
+    exclude: fields.Globs = Field(default_factory=list)
     skip_fluff: bool = False
-    priorities: fields.Priorities = {}
+    priorities: fields.Priorities = Field(default_factory=dict)
 
 
 class _RemoveOnly(fields.Body):

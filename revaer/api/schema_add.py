@@ -36,15 +36,15 @@ class AddBody(fields.Body):
     start_paused: bool = False
     seed_mode: bool = False
     super_seeding: bool = False
-    tags: fields.Tags = []
+    tags: fields.Tags = Field(default_factory=list)
     category: fields.Tag | None = None
-    trackers: fields.Trackers = []
+    trackers: fields.Trackers = Field(default_factory=list)
     replace_trackers: bool = False
-    web_seeds: fields.WebSeeds = []
-    include: fields.Globs = []
-    exclude: fields.Globs = []
+    web_seeds: fields.WebSeeds = Field(default_factory=list)
+    include: fields.Globs = Field(default_factory=list)
+    exclude: fields.Globs = Field(default_factory=list)
     skip_fluff: bool = False
-    priorities: fields.Priorities = {}
+    priorities: fields.Priorities = Field(default_factory=dict)
     max_download_bps: fields.Rate | None = None
     max_upload_bps: fields.Rate | None = None
     max_connections: fields.Connections | None = None
@@ -87,7 +87,7 @@ def parse_add(document: object, settings: ApiSettings, *, metainfo: bytes | None
 
 
 def form_document(form: Form) -> Mapping[str, Any]:
-    """Return the JSON body that a form stands for: one field `options` with JSON, or single fields; lists repeat theirs.
+    """Return the JSON body that a form stands for: a field `options` with JSON, or single fields; lists repeat.
 
     Raises:
         MalformedRequest: a field is there twice, or its value cannot be read.

@@ -35,6 +35,11 @@ def serve(options: ServeOptions) -> int:
 
 
 def _serve(options: ServeOptions, environment: Environment) -> int:
+    if options.setup == "token":
+        raise UsageError(
+            "setting up by token is not available in this version; a listener off loopback asks for it by default. "
+            "Listen on a loopback address, or say --setup auto to make the admin key at the first start."
+        )
     try:
         configuration = load_configuration(environment.bootstrap_file)
     except ConfigError as error:

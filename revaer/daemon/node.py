@@ -16,7 +16,7 @@ import structlog
 import trio
 
 import revaer
-from actors import Bus, Health, HealthState, Reporter, RestartLimit, StartFailed, Supervisor, Transition
+from actors import Bus, Health, HealthState, Reporter, RestartLimit, StartFailed, Supervisor, Transition, describe
 from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.config.documents import Configuration
 from revaer.daemon.credentials import Credentials, write_credentials
@@ -98,7 +98,8 @@ class Node:
             raise UsageError(str(error)) from error
 
     async def _supervise(self, database: Database, health: Health, key: AdminKey) -> None:
-        supervisor = Supervisor(children(self._parts(database, health, key)), health=health, on_restart=self._restarted)
+        specs = children(self._parts(database, health, key))
+        supervisor = Supervisor(specs, health=health, on_restart=self._restarted, on_crash=_crashed)
         async with trio.open_nursery() as helpers:
             helpers.start_soon(health.run)
             helpers.start_soon(register, key, database)
@@ -161,7 +162,7 @@ class Node:
 
     def _restarted(self, name: str, generation: int, cause: BaseException) -> None:
         self._metrics.actor_restarted(name)
-        log.error("actor_restarted", actor=name, generation=generation, cause=repr(cause))
+        log.warning("actor_restarted", actor=name, generation=generation, cause=describe(cause))
 
     def _api_settings(self) -> ApiSettings:
         profile = self._configuration.app_profile
@@ -179,6 +180,10 @@ class Node:
 
     def _url_hint(self) -> str:
         return f"http://{self._api.bind}:{self._api.port}"
+
+
+def _crashed(name: str, generation: int, cause: BaseException) -> None:
+    log.error("actor_crashed", actor=name, generation=generation, exc_info=cause)
 
 
 def _report_database(reporter: Reporter, status: DatabaseStatus) -> None:

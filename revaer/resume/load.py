@@ -48,7 +48,7 @@ _CHUNK: Final = 500
 _DRAIN: Final = 1.0
 
 PATIENCE: Final = 2.0
-"""Seconds to wait for a database that is about to come up, before the copies must do."""
+"""Seconds that the first load waits for a database that is about to come up, before the copies must do."""
 
 
 @dataclass(slots=True)
@@ -100,6 +100,7 @@ class Loader:
         self._lane = lane
         self._problems = problems
         self._quarantine = quarantine
+        self._patience = PATIENCE
 
     async def everything(self) -> Recovery:
         """Load every intent and record of this node."""
@@ -160,8 +161,9 @@ class Loader:
         return was_clean
 
     async def _read_rows(self, into: list[Rows | None]) -> None:
-        with trio.move_on_after(PATIENCE):
+        with trio.move_on_after(self._patience):
             await self._database.wait_available()
+        self._patience = 0.0
         try:
             await self._doubts.settle()
             into.append(await all_rows(self._database, self._lane))

@@ -62,6 +62,8 @@ class Pump:
         self._work: deque[Any] = deque()
         self._waiting: dict[Ticket[Any], None] = {}
         self._leading = False
+        self._stopped = False
+        self._pause: trio.CancelScope | None = None
 
     async def wait(self, ticket: Ticket[T]) -> T:
         """Wait until `ticket` is settled, pumping when nobody else does.
@@ -80,6 +82,13 @@ class Pump:
             del self._waiting[ticket]
             self._hand_over()
         return ticket.unwrap()
+
+    def stop(self) -> None:
+        """Take nothing more. Whoever waits must have been answered before."""
+        self._stopped = True
+        self._work.clear()
+        if self._pause is not None:
+            self._pause.cancel()
 
     async def turn(self) -> None:
         """Pump once, for an owner that waits alone."""
@@ -104,8 +113,10 @@ class Pump:
         if self._work:
             await trio.lowlevel.checkpoint()
         else:
-            with trio.move_on_at(self._next_tick):
+            with trio.move_on_at(self._next_tick) as self._pause:
                 await self._wake.wait()
+            if self._stopped:
+                return
             if trio.current_time() >= self._next_tick:
                 self._next_tick = trio.current_time() + self._interval
                 self._tick()
@@ -115,9 +126,12 @@ class Pump:
     async def _slice(self) -> None:
         deadline = time.perf_counter() + SLICE
         while self._work and time.perf_counter() < deadline:
-            if isinstance(self._work[0], Errand):
-                await self._work[0].run()
-                self._work.popleft()
+            item = self._work[0]
+            if isinstance(item, Errand):
+                await item.run()
+                if self._work and self._work[0] is item:
+                    self._work.popleft()
             else:
                 self._work.extendleft(reversed(list(self._consume(self._work.popleft()))))
-        self._rest()
+        if not self._stopped:
+            self._rest()

@@ -48,6 +48,7 @@ class Metrics:
         self._stalls = histogram(
             "loop_stall_seconds", "Gaps in which the event loop served nobody.", buckets=STALL_BUCKETS
         )
+        self._tapped: Bus[Event] | None = None
         self._gauges = Gauges()
         self.registry.register(self._gauges)
         # Finding a labelled child costs more than counting on it.
@@ -69,7 +70,10 @@ class Metrics:
         self._auth_failures.inc()
 
     def tap(self, bus: Bus[Event]) -> None:
-        """Count every event that `bus` publishes from now on."""
+        """Count every event that `bus` publishes from now on; once, however often it is called."""
+        if self._tapped is bus:
+            return
+        self._tapped = bus
         bus.subscribe("metrics", capacity=1, wants=self._count_event)
 
     def events_lagged(self, missed: int) -> None:

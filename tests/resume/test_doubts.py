@@ -66,12 +66,14 @@ async def test_refused_removal_is_not_carried_out_after_a_restart(
         await store.ask(PersistIntent(first))
         database.fates.append(fate)
         with pytest.raises(StoreUnavailable):
-            await store.ask(UpdateIntent(make_intent(1, metainfo=b"other", removing=Removing(delete_data=True))))
+            await store.ask(
+                UpdateIntent(
+                    make_intent(1, metainfo=b"other", magnet="magnet:?other", removing=Removing(delete_data=True))
+                )
+            )
     async with run_store(database, tmp_path) as again:
         (recovered,) = (await again.load()).torrents
-    assert recovered.intent.removing is None
-    assert recovered.intent.options == first.options
-    assert recovered.intent.completed_at == 3.5
+    assert recovered.intent == first
 
 
 async def test_metainfo_that_came_with_a_refused_update_is_taken_back(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from revaer.database.messages import StatementFailed, StatementTimeout
 from revaer.resume import copy_format, record_format
@@ -31,7 +32,7 @@ from revaer.resume.queries import IDS_OF_INTENTS, INSERT_INTENTS, UPDATE_INTENTS
 from revaer.resume.record_format import pack_record
 from revaer.types import TorrentId
 from tests.resume.conftest import MakeIntent, RunningStore, RunStore, names_in
-from tests.resume.faults import AwayDatabase, FaultyDatabase, FaultyDisk
+from tests.resume.faults import AwayDatabase, FaultyDatabase, FaultyDisk, InlineLane
 
 
 def record_file(directory: Path, torrent_id: TorrentId) -> Path:
@@ -489,11 +490,11 @@ async def test_one_torrent_that_cannot_be_found_is_refused(
 
 
 async def test_copies_of_two_lives_are_served_without_any_database(
-    tmp_path: Path, run_store: RunStore, make_intent: MakeIntent
+    tmp_path: Path, run_store: RunStore, make_intent: MakeIntent, autojump_clock: MockClock
 ) -> None:
     for number in (1, 2):
         intent = replace(make_intent(number), metainfo=b"m%d" % number)
         copy_file(tmp_path, intent.torrent_id).write_bytes(b"".join(pack_copy(Stored(intent, number))))
-    async with run_store(AwayDatabase(), tmp_path) as store:
+    async with run_store(AwayDatabase(), tmp_path, lane=InlineLane()) as store:
         recovery = await store.load()
     assert [torrent.intent.metainfo for torrent in recovery.torrents] == [b"m1", b"m2"]

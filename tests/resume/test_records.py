@@ -145,7 +145,7 @@ async def test_torrent_whose_files_stay_is_not_forgotten(
         assert names_in(tmp_path) == []
 
 
-async def test_clean_stop_is_believed_once(tmp_path: Path, run_store: RunStore) -> None:
+async def test_clean_stop_is_believed_once(tmp_path: Path, run_store: RunStore, autojump_clock: MockClock) -> None:
     database = AwayDatabase()
     async with run_store(database, tmp_path, lane=InlineLane()) as store:
         assert not (await store.load()).clean
@@ -176,7 +176,7 @@ async def test_mark_that_cannot_be_made_is_refused(disk: FaultyDisk, tmp_path: P
 
 
 async def test_mark_that_cannot_be_deleted_is_not_believed(
-    disk: FaultyDisk, tmp_path: Path, run_store: RunStore
+    disk: FaultyDisk, tmp_path: Path, run_store: RunStore, autojump_clock: MockClock
 ) -> None:
     async with run_store(AwayDatabase(), tmp_path, disk=disk, lane=InlineLane()) as store:
         await store.ask(MarkClean())
@@ -215,6 +215,7 @@ async def test_directory_that_cannot_be_used_does_not_stop_the_start(
         assert "Permission denied" in (store.health.reason or "")
         await store.ask(PersistIntent(make_intent(1)))
         assert [torrent.intent for torrent in (await store.load()).torrents] == [make_intent(1)]
+        disk.heal()
 
 
 async def test_crash_answers_who_waits_and_loses_no_file(

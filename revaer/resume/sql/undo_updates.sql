@@ -2,8 +2,8 @@
 UPDATE torrents AS stored
 SET info_hash_v1 = before.info_hash_v1,
     info_hash_v2 = before.info_hash_v2,
-    magnet = CASE WHEN before.had_magnet THEN stored.magnet END,
-    metainfo = CASE WHEN before.had_metainfo THEN stored.metainfo END,
+    magnet = before.magnet,
+    metainfo = CASE WHEN before.had_metainfo THEN COALESCE(decode(before.metainfo, 'base64'), stored.metainfo) END,
     options = before.options,
     added_at = before.added_at,
     completed_at = before.completed_at,
@@ -11,7 +11,7 @@ SET info_hash_v1 = before.info_hash_v1,
     revision = stored.revision + 1,
     updated_at = now()
 FROM jsonb_to_recordset($2::text::jsonb) AS before (
-    id uuid, info_hash_v1 text, info_hash_v2 text, had_magnet boolean, had_metainfo boolean, options jsonb,
+    id uuid, info_hash_v1 text, info_hash_v2 text, magnet text, had_metainfo boolean, metainfo text, options jsonb,
     added_at timestamptz, completed_at timestamptz, removing jsonb
 )
 WHERE stored.id = before.id AND stored.node = $1 AND stored.xmin = $3::text::xid8::xid

@@ -1,5 +1,6 @@
 -- Replace stored intents; an absent source keeps the stored one. Keys of `options` that only a newer daemon knows stay.
--- Answers with the image before the change too: it is put back when the fate of the commit stays unknown.
+-- Answers with the image before the change too: it is put back when the fate of the commit stays unknown. The metainfo is
+-- in it only when other bytes took its place.
 UPDATE torrents AS stored
 SET info_hash_v1 = given.info_hash_v1,
     info_hash_v2 = given.info_hash_v2,
@@ -19,7 +20,8 @@ WHERE stored.id = given.id AND stored.node = $1
 RETURNING stored.id::text AS id, stored.revision, stored.magnet, pg_current_xact_id()::text AS xid,
     jsonb_build_object(
         'id', before.id, 'info_hash_v1', before.info_hash_v1, 'info_hash_v2', before.info_hash_v2,
-        'had_magnet', before.magnet IS NOT NULL, 'had_metainfo', before.metainfo IS NOT NULL,
+        'magnet', before.magnet, 'had_metainfo', before.metainfo IS NOT NULL,
+        'metainfo', CASE WHEN given.metainfo <> before.metainfo THEN encode(before.metainfo, 'base64') END,
         'options', before.options, 'added_at', before.added_at, 'completed_at', before.completed_at,
         'removing', before.removing
     )::text AS before

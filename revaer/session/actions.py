@@ -1,0 +1,232 @@
+"""Actions on one torrent: what is a wish is durable first, then the engine does it, then the list shows it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import assert_never
+
+from revaer.session.admitting import Admission
+from revaer.session.core import Core
+from revaer.session.describe import content_path
+from revaer.session.faults import FaultKind
+from revaer.session.messages import (
+    Act,
+    ActionRefused,
+    ConnectPeer,
+    Move,
+    Pause,
+    Queue,
+    Reannounce,
+    Recheck,
+    Resume,
+    SessionRefusal,
+    SetPieceDeadline,
+    SetRate,
+    SetSequential,
+)
+from revaer.session.progress import ProgressDesk
+from revaer.session.saving import RecordKeeper
+from revaer.session.storage import StorageWatch
+from revaer.session.torrent import Torrent
+from revaer.types import TorrentOptions, TorrentView
+
+
+class ActionDesk:
+    """Does actions.
+
+    Args:
+        core: the shared parts.
+        admission: brings a torrent into the engine that is not there yet.
+        progress: shows states, and is asked for fresh figures.
+        records: saves records after changes.
+        storage: looks at the storage of a failed torrent that is resumed.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        admission: Admission,
+        progress: ProgressDesk,
+        records: RecordKeeper,
+        storage: StorageWatch,
+    ) -> None:
+        self._core = core
+        self._admission = admission
+        self._progress = progress
+        self._records = records
+        self._storage = storage
+
+    async def act(self, request: Act) -> TorrentView:
+        """Do one action and return the view after it.
+
+        Raises:
+            UnknownTorrent: it is not here.
+            ActionRefused: it makes no sense now, or the engine refused it.
+            SessionUnavailable: the engine or the store is away.
+        """
+        async with self._core.turn(request.torrent_id) as torrent:
+            await self._do(torrent, request)
+            self._progress.refresh(torrent)
+            self._progress.ask_soon()
+            return torrent.view
+
+    async def connect(self, request: ConnectPeer) -> None:
+        """Dial one peer. Raises UnknownTorrent, ActionRefused, SessionUnavailable."""
+        core = self._core
+        torrent = await core.catalogue.require(request.torrent_id, within=core.timing.listing)
+        self._require_present(torrent)
+        await core.gate.call(core.engine.connect_peer(torrent.id, request.host, request.port))
+
+    async def _do(self, torrent: Torrent, request: Act) -> None:
+        engine, call = self._core.engine, self._core.gate.call
+        match request.action:
+            case Pause():
+                await self._pause(torrent)
+            case Resume():
+                await self._resume(torrent)
+            case Recheck():
+                await self._recheck(torrent)
+            case Reannounce():
+                await self._fetch(torrent)
+                await call(engine.reannounce(torrent.id))
+            case SetSequential(enable):
+                options = replace(torrent.options, sequential=enable)
+                await self._wish(torrent, options, lambda: engine.set_sequential(torrent.id, enable=enable))
+                self._core.catalogue.amend(torrent, sequential=enable)
+            case SetRate(down, up):
+                options = replace(torrent.options, max_download_bps=down, max_upload_bps=up)
+                await self._wish(
+                    torrent, options, lambda: engine.set_rate(torrent.id, download_bps=down, upload_bps=up)
+                )
+                self._core.catalogue.amend(torrent, max_download_bps=down, max_upload_bps=up)
+            case Move(download_dir):
+                await self._move(torrent, download_dir)
+            case SetPieceDeadline(piece, deadline_ms):
+                await self._fetch(torrent)
+                await call(engine.set_piece_deadline(torrent.id, piece, deadline_ms=deadline_ms))
+            case Queue(position):
+                await self._queue(torrent, position)
+            case _:
+                assert_never(request.action)
+
+    async def _wish(self, torrent: Torrent, options: TorrentOptions, apply: Callable[[], Awaitable[None]]) -> None:
+        """Make new options durable, then have the engine apply them; put the old ones back when it refuses."""
+        core = self._core
+        await self._fetch(torrent, needed=False)
+        await core.intents.update(torrent, options=options)
+        if torrent.present:
+            try:
+                await core.gate.call(apply())
+            except SessionRefusal:
+                core.intents.owe(torrent.id)
+                raise
+        torrent.options = options
+        self._records.want(torrent)
+
+    async def _pause(self, torrent: Torrent) -> None:
+        options = replace(torrent.options, paused=True)
+        await self._wish(torrent, options, lambda: self._core.engine.pause(torrent.id))
+
+    async def _resume(self, torrent: Torrent) -> None:
+        options = replace(torrent.options, paused=False)
+        fault = torrent.fault
+        if fault is None:
+            queued = options.auto_managed
+            await self._wish(torrent, options, lambda: self._core.engine.resume(torrent.id, auto_managed=queued))
+            if torrent.status is not None:
+                torrent.status = replace(torrent.status, error=None, paused=False)
+            return
+        if fault.kind is FaultKind.DUPLICATE:
+            raise ActionRefused(fault.message)
+        await self._core.intents.update(torrent, options=options)
+        torrent.options = options
+        if fault.is_storage:
+            await self._storage.try_now(torrent)
+        else:
+            torrent.fault = None
+            await self._admission.readmit(torrent)
+        if torrent.fault is not None:
+            raise ActionRefused(torrent.fault.message)
+
+    async def _recheck(self, torrent: Torrent) -> None:
+        core = self._core
+        if torrent.fault is not None and torrent.fault.kind is FaultKind.DUPLICATE:
+            raise ActionRefused(torrent.fault.message)
+        await self._fetch(torrent, needed=False)
+        if not torrent.has_metadata:
+            raise ActionRefused("its metadata is not known yet, so there is nothing to check")
+        look = await core.disk.prepare(torrent.options.download_dir)
+        if not look.is_usable:
+            raise ActionRefused(f"{torrent.options.download_dir} cannot be used: {look.reason}")
+        torrent.is_rechecking = True
+        if not torrent.present:
+            await self._admission.recheck(torrent)
+        else:
+            if torrent.fault is not None:
+                await core.gate.call(core.engine.resume(torrent.id, auto_managed=False))
+            await core.gate.call(core.engine.recheck(torrent.id))
+            torrent.fault = None
+        self._storage.release(torrent)
+
+    async def _move(self, torrent: Torrent, download_dir: str) -> None:
+        core = self._core
+        await self._fetch(torrent)
+        if download_dir == torrent.options.download_dir:
+            return
+        look = await core.disk.prepare(download_dir)
+        if not look.is_usable:
+            raise ActionRefused(f"{download_dir} cannot be used: {look.reason}")
+        await core.intents.update(torrent, moving_to=download_dir)
+        try:
+            await core.gate.call(core.engine.move(torrent.id, download_dir), within=math.inf)
+        except SessionRefusal:
+            core.intents.owe(torrent.id)
+            raise
+        torrent.options = replace(torrent.options, download_dir=download_dir)
+        path = torrent.view.descriptor.content_path
+        if path is not None:
+            path = content_path(download_dir, path.rsplit("/", 1)[-1])
+        core.catalogue.amend(torrent, download_dir=download_dir, content_path=path)
+        core.intents.owe(torrent.id)
+        self._records.want(torrent)
+
+    async def _queue(self, torrent: Torrent, position: int | str) -> None:
+        place = self._place(torrent, position)
+        options = replace(torrent.options, queue_position=place)
+        await self._wish(torrent, options, lambda: self._core.engine.set_queue_position(torrent.id, position))
+        self._core.catalogue.amend(torrent, queue_position=place)
+
+    def _place(self, torrent: Torrent, position: int | str) -> int:
+        """Say a wished place as a number, from what the engine said last."""
+        places = [other.status.queue_position for other in self._core.catalogue if other.status is not None]
+        last = max(0, max(places, default=0))
+        now = max(0, torrent.status.queue_position) if torrent.status is not None else last
+        match position:
+            case "top":
+                return 0
+            case "bottom":
+                return last
+            case "up":
+                return max(0, now - 1)
+            case "down":
+                return min(last, now + 1)
+            case int():
+                return min(position, last)
+            case _:
+                raise ActionRefused(f"{position!r} is no place in the queue: give a number, top, bottom, up or down")
+
+    async def _fetch(self, torrent: Torrent, *, needed: bool = True) -> None:
+        """Bring a torrent of the last run into the engine that was not its turn yet."""
+        if not torrent.present and torrent.fault is None:
+            await self._admission.readmit(torrent)
+        if needed:
+            self._require_present(torrent)
+
+    def _require_present(self, torrent: Torrent) -> None:
+        if torrent.fault is not None:
+            raise ActionRefused(torrent.fault.message)
+        if not torrent.present:
+            raise ActionRefused("it is still being restored")

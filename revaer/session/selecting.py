@@ -1,0 +1,97 @@
+"""Which files of a torrent are wanted, and looking at one torrent closely."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from revaer.selection.messages import Decision, InvalidPattern
+from revaer.session.core import Core
+from revaer.session.describe import discovery, priorities_of
+from revaer.session.messages import ActionRefused, Inspect, Select, SessionRefusal, TorrentDetail
+from revaer.session.progress import ProgressDesk
+from revaer.session.saving import RecordKeeper
+from revaer.session.torrent import Torrent
+from revaer.types import FileView, Priority
+
+
+class SelectDesk:
+    """Applies selection rules.
+
+    Args:
+        core: the shared parts.
+        progress: asked for fresh figures after a change.
+        records: saves the record after a change.
+    """
+
+    def __init__(self, core: Core, progress: ProgressDesk, records: RecordKeeper) -> None:
+        self._core = core
+        self._progress = progress
+        self._records = records
+
+    async def select(self, request: Select) -> TorrentDetail:
+        """Replace the rules of a torrent.
+
+        Raises:
+            UnknownTorrent: it is not here.
+            ActionRefused: a rule is wrong, or the engine refused it.
+            SessionUnavailable: the engine or the store is away.
+        """
+        core = self._core
+        async with core.turn(request.torrent_id) as torrent:
+            for index in request.rules.priorities:
+                if torrent.has_metadata and not 0 <= index < len(torrent.files):
+                    raise ActionRefused(f"the torrent has no file {index}")
+            try:
+                decisions = await core.decide(torrent.files, request.rules)
+            except InvalidPattern as error:
+                raise ActionRefused(str(error)) from error
+            before = torrent.options
+            options = replace(before, selection=request.rules)
+            await core.intents.update(torrent, options=options)
+            if torrent.has_metadata and torrent.present:
+                priorities = priorities_of(torrent.files, decisions)
+                try:
+                    await core.gate.call(core.engine.set_file_priorities(torrent.id, priorities))
+                except SessionRefusal:
+                    core.intents.owe(torrent.id)
+                    raise
+            torrent.options = options
+            if torrent.has_metadata:
+                core.catalogue.announce(torrent, discovery(torrent.id, torrent.files, decisions))
+            self._records.want(torrent)
+            self._progress.ask_soon()
+            return await self._detail(torrent, decisions)
+
+    async def inspect(self, request: Inspect) -> TorrentDetail:
+        """Look at a torrent. Raises UnknownTorrent, SessionUnavailable."""
+        core = self._core
+        torrent = await core.catalogue.require(request.torrent_id, within=core.timing.listing)
+        return await self._detail(torrent, await core.decide(torrent.files, torrent.options.selection))
+
+    async def _detail(self, torrent: Torrent, decisions: tuple[Decision, ...]) -> TorrentDetail:
+        completed = await self._completed(torrent)
+        files = tuple(
+            FileView(
+                index=file.index,
+                path=file.path,
+                size_bytes=file.size,
+                bytes_completed=done,
+                priority=Priority(decision.priority),
+                selected=decision.selected,
+                rule=decision.rule,
+            )
+            for file, decision, done in zip(torrent.files, decisions, completed, strict=True)
+            if not file.pad
+        )
+        return TorrentDetail(view=torrent.view, options=torrent.options, files=files)
+
+    async def _completed(self, torrent: Torrent) -> tuple[int, ...]:
+        """Return the verified bytes per file; nothing when the engine cannot say."""
+        if torrent.present and torrent.has_metadata:
+            try:
+                done = await self._core.gate.call(self._core.engine.file_progress(torrent.id))
+            except SessionRefusal:
+                done = ()
+            if len(done) == len(torrent.files):
+                return done
+        return (0,) * len(torrent.files)
