@@ -16,8 +16,8 @@ import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import EndBody, Response
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
@@ -47,6 +47,7 @@ class _Protocol(H11Protocol):
     """HTTP/1.1 only, with explained refusals."""
 
     _held = b""
+    _refused = False
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Stay with HTTP/1.1, whatever the client offers."""
@@ -58,9 +59,12 @@ class _Protocol(H11Protocol):
             and event.status_code >= 400
             and list(event.headers) == [(b"content-length", b"0"), (b"connection", b"close")]
         ):
+            self._refused = True
             await self._send_refusal(event.status_code)
-        else:
-            await super().stream_send(event)
+            return
+        await super().stream_send(event)
+        if self._refused and isinstance(event, EndBody):
+            await self.send(Closed())
 
     async def _send_error_response(self, status_code: int) -> None:
         await self._send_refusal(status_code)

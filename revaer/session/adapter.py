@@ -39,15 +39,13 @@ from revaer.session.port import (
     Metainfo,
 )
 from revaer.session.pump import Pump
-from revaer.session.records import piece_string
-from revaer.session.roster import Entry, Roster
+from revaer.session.roster import Entry, Roster, new_entry
 from revaer.session.settings import NativeSettings, native_settings
 from revaer.session.study import Study
 from revaer.types import TorrentId
 
 LARGE = 64 * 1024
 """Metainfo of more bytes is read in a worker."""
-
 
 
 def apply_problem(name: str, error: Exception) -> InvalidSetting:
@@ -108,7 +106,7 @@ class LibtorrentEngine:
         else:
             source, parameters = self._prepare(spec)
         self._check_open()
-        entry = _entry(spec, source)
+        entry = new_entry(spec, source)
         self._roster.reserve(entry)
         ticket = self._desk.expect("added", spec.torrent_id)
         try:
@@ -384,20 +382,3 @@ class LibtorrentEngine:
 
     def _tick(self) -> None:
         self._library.session.post_session_stats()
-
-
-def _entry(spec: AddSpec, source: Metainfo | Magnet) -> Entry:
-    known = isinstance(source, Metainfo)
-    return Entry(
-        spec.torrent_id,
-        None,
-        source.hashes,
-        files=len(source.files) if isinstance(source, Metainfo) else 0,
-        pieces=source.pieces if isinstance(source, Metainfo) else 0,
-        choosing=not known and spec.file_priorities is None,
-        paused=spec.paused,
-        pex=spec.pex_enabled,
-        trackers=spec.trackers,
-        web_seeds=spec.web_seeds,
-        saved_pieces=hash(piece_string(spec.record)) if spec.record and spec.have is None else None,
-    )

@@ -182,9 +182,7 @@ class Admission:
         metainfo = plan.source.metainfo
         if self.was_clean or metainfo is None or not plan.is_verifiable or torrent.removing is not None:
             return None
-        have = await self._verifier.run(
-            partial(whole_pieces, metainfo, torrent.options.download_dir, plan.have or [])
-        )
+        have = await self._verifier.run(partial(whole_pieces, metainfo, torrent.options.download_dir, plan.have or []))
         log.info("pieces_verified", torrent_id=torrent.id, claimed=sum(plan.have or []), whole=sum(have))
         return have
 

@@ -101,6 +101,27 @@ class Alerts:
         self.figures = EngineFigures()
         self.listening: dict[str, None] = {}
         self.listen_failures = 0
+        self._handlers: Mapping[str, Callable[[Any], Consumed]] = {
+            "add_torrent_alert": self._on_added,
+            "torrent_removed_alert": self._on_removed,
+            "torrent_deleted_alert": self._on_deleted,
+            "torrent_delete_failed_alert": self._on_delete_failed,
+            "storage_moved_alert": self._on_moved,
+            "storage_moved_failed_alert": self._on_move_failed,
+            "tracker_list_alert": self._on_trackers,
+            "file_prio_alert": self._on_priorities,
+            "cache_flushed_alert": self._on_flushed,
+            "metadata_received_alert": self._on_metadata,
+            "save_resume_data_alert": self._on_record,
+            "save_resume_data_failed_alert": self._on_record_failed,
+            "torrent_finished_alert": self._on_finished,
+            "file_error_alert": self._on_file_error,
+            "alerts_dropped_alert": self._on_dropped,
+            "listen_succeeded_alert": self._on_listening,
+            "listen_failed_alert": self._on_listen_failed,
+            "session_stats_alert": self._on_stats,
+            "state_update_alert": self._on_statuses,
+        }
 
     def consume(self, item: Any) -> Iterable[Any]:
         """Handle one notification; returns smaller pieces of work to be done right after it."""
@@ -109,9 +130,9 @@ class Alerts:
             return ()
         name = type(item).__name__
         self._counts[name] += 1
-        handler = _HANDLERS.get(name, Alerts._on_other)
+        handler = self._handlers.get(name, self._on_other)
         try:
-            return handler(self, item) or ()
+            return handler(item) or ()
         except (RuntimeError, ValueError):  # text that is no UTF-8, or a handle that died meanwhile
             return self._lost(1)
 
@@ -301,26 +322,3 @@ class Alerts:
         self._desk.gather([translate_status(entry, status) for entry, status in entries if entry is not None])
         if part.is_last:
             self._desk.close_batch()
-
-
-_HANDLERS: Mapping[str, Callable[[Alerts, Any], Consumed]] = {
-    "add_torrent_alert": Alerts._on_added,
-    "torrent_removed_alert": Alerts._on_removed,
-    "torrent_deleted_alert": Alerts._on_deleted,
-    "torrent_delete_failed_alert": Alerts._on_delete_failed,
-    "storage_moved_alert": Alerts._on_moved,
-    "storage_moved_failed_alert": Alerts._on_move_failed,
-    "tracker_list_alert": Alerts._on_trackers,
-    "file_prio_alert": Alerts._on_priorities,
-    "cache_flushed_alert": Alerts._on_flushed,
-    "metadata_received_alert": Alerts._on_metadata,
-    "save_resume_data_alert": Alerts._on_record,
-    "save_resume_data_failed_alert": Alerts._on_record_failed,
-    "torrent_finished_alert": Alerts._on_finished,
-    "file_error_alert": Alerts._on_file_error,
-    "alerts_dropped_alert": Alerts._on_dropped,
-    "listen_succeeded_alert": Alerts._on_listening,
-    "listen_failed_alert": Alerts._on_listen_failed,
-    "session_stats_alert": Alerts._on_stats,
-    "state_update_alert": Alerts._on_statuses,
-}

@@ -62,8 +62,7 @@ def folder_of(parsed: Metainfo) -> str:
 def priorities_of(files: Sequence[FileEntry], decisions: Sequence[Decision]) -> tuple[int, ...]:
     """Return one engine priority per file; pad files are never wanted."""
     return tuple(
-        int(Priority.SKIP if file.pad else decision.priority)
-        for file, decision in zip(files, decisions, strict=True)
+        int(Priority.SKIP if file.pad else decision.priority) for file, decision in zip(files, decisions, strict=True)
     )
 
 

@@ -112,7 +112,9 @@ class _Builder:
         return Layout(tuple(self._files), multi_file, self._offset, tuple(self._roots))
 
 
-def _leaves(node: dict[bytes, Value], above: tuple[bytes, ...]) -> Iterator[tuple[tuple[bytes, ...], dict[bytes, Value]]]:
+def _leaves(
+    node: dict[bytes, Value], above: tuple[bytes, ...]
+) -> Iterator[tuple[tuple[bytes, ...], dict[bytes, Value]]]:
     for key, child in node.items():
         if not isinstance(child, dict):
             raise InvalidMetainfo(f"the file tree has no usable entry for {shown(key)}")

@@ -1,7 +1,7 @@
 """Which names a torrent may give its files: pure rules, with messages for people.
 
-A name becomes a path on our disk and may later travel to other systems, so it must be safe everywhere: no way out of the
-download directory, nothing that a terminal or another operating system would trip over.
+A name becomes a path on our disk and may later travel to other systems, so it must be safe everywhere: no way out of
+the download directory, nothing that a terminal or another operating system would trip over.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _problem(name: str, raw: bytes) -> str:
         return "contains a control character"
     if max(len(raw), len(name.encode())) > MAX_NAME_BYTES:
         return f"is longer than {MAX_NAME_BYTES} bytes"
-    if name.split(".")[0].rstrip(" ").casefold() in _DEVICES:
+    if name.split(".", maxsplit=1)[0].rstrip(" ").casefold() in _DEVICES:
         return "is reserved by some operating systems"
     return ""
 

@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 @dataclass(slots=True)
 class _Waiter:
     remaining: int
-    done: Callable[[], None]
+    done: Callable[[], object]
 
 
 @dataclass(slots=True)
 class FlushLedger:
-    """Counts flushes under way. The owner asks the engine for one flush per `ask`, and per `finished` that returns True."""
+    """Counts flushes under way.
+
+    The owner asks the engine for one flush per `ask`, and for one per `finished` that returns True.
+    """
 
     _under_way: int = 0
     _waiters: list[_Waiter] = field(default_factory=list)
@@ -29,7 +32,7 @@ class FlushLedger:
         """How many still wait."""
         return len(self._waiters)
 
-    def ask(self, done: Callable[[], None]) -> None:
+    def ask(self, done: Callable[[], object]) -> None:
         """Note that a flush is asked for now; `done` is called when it ended."""
         self._under_way += 1
         self._waiters.append(_Waiter(self._under_way, done))

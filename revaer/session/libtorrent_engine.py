@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import libtorrent as lt
-import trio
 
 from actors import BlockingLane
 from revaer.session.adapter import LibtorrentEngine, apply_problem
@@ -29,12 +28,7 @@ from revaer.session.settings import NativeSettings, native_rate, native_settings
 from revaer.types import StorageMode
 
 _FLAGS = lt.torrent_flags
-_MASK = int(
-    lt.alert_category.error
-    | lt.alert_category.status
-    | lt.alert_category.storage
-    | lt.alert_category.tracker
-)
+_MASK = int(lt.alert_category.error | lt.alert_category.status | lt.alert_category.storage | lt.alert_category.tracker)
 _UNLIMITED_PEERS = (1 << 24) - 1
 _STORAGE = {
     StorageMode.SPARSE: lt.storage_mode_t.storage_mode_sparse,
@@ -88,7 +82,7 @@ class Library:
     def __init__(self, native: NativeSettings, disk_io: str, limit_local_peers: bool) -> None:
         check_names(native)
         parameters = lt.session_params()
-        parameters.settings = {**native, "alert_mask": _MASK}
+        parameters.settings = _as_any(native | {"alert_mask": _MASK})
         parameters.disk_io_constructor = f"{disk_io}_disk_io_constructor"
         self.session: Any = lt.session(parameters)
         self.limit_local_peers(limit_local_peers)
@@ -145,7 +139,7 @@ class Library:
     def _source(self, spec: AddSpec) -> Any:
         if spec.metainfo is not None:
             return lt.load_torrent_buffer(spec.metainfo)
-        return lt.parse_magnet_uri(spec.magnet)
+        return lt.parse_magnet_uri(spec.magnet or "")
 
     def record(self, parameters: Any) -> bytes:
         """Write a fast-resume record."""
@@ -193,7 +187,7 @@ def check_names(native: Mapping[str, object]) -> None:
     probe = lt.session_params()
     for name, value in native.items():
         try:
-            probe.settings = {name: value}
+            probe.settings = _as_any({name: value})
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise apply_problem(name, error) from error
 
@@ -230,7 +224,14 @@ def _with_record(parameters: Any, record: bytes) -> Any:
     if not _same_torrent(ours, theirs):
         raise EngineRefused("the fast-resume record belongs to another torrent")
     if parameters.ti is not None and piece_string(record) is None:
-        for name in ("total_downloaded", "total_uploaded", "active_time", "seeding_time", "finished_time", "added_time"):
+        for name in (
+            "total_downloaded",
+            "total_uploaded",
+            "active_time",
+            "seeding_time",
+            "finished_time",
+            "added_time",
+        ):
             setattr(parameters, name, getattr(remembered, name))
         return parameters
     if parameters.ti is not None:
@@ -240,9 +241,12 @@ def _with_record(parameters: Any, record: bytes) -> Any:
 
 
 def _same_torrent(one: Any, other: Any) -> bool:
-    return (one.has_v1() and other.has_v1() and one.v1 == other.v1) or (
-        one.has_v2() and other.has_v2() and one.v2 == other.v2
-    )
+    same_v1 = one.has_v1() and other.has_v1() and one.v1 == other.v1
+    return bool(same_v1 or (one.has_v2() and other.has_v2() and one.v2 == other.v2))
+
+
+def _as_any(settings: Mapping[str, object]) -> Any:
+    return dict(settings)
 
 
 __all__ = ["InvalidSetting", "Library", "check_names", "open_libtorrent"]

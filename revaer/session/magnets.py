@@ -8,6 +8,7 @@ fails and leaves the engine; nothing of either is lost, and it goes on when the 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -49,6 +50,7 @@ class MagnetDesk:
         self._refresh = refresh
         self._on_ready = on_ready
         self._busy: dict[TorrentId, None] = {}
+        self._losers: dict[TorrentId, TorrentId] = {}
 
     def arrived(self, event: MetadataArrived) -> None:
         """Take the engine's word that metadata came."""
@@ -60,10 +62,12 @@ class MagnetDesk:
 
     def left(self, gone: Torrent) -> None:
         """Let torrents go on that were duplicates of one that is gone."""
-        for torrent in self._core.catalogue:
-            fault = torrent.fault
-            if fault is not None and fault.kind is FaultKind.DUPLICATE and fault.other == gone.id:
-                self._begin(torrent.id, partial(self._again, torrent))
+        self._losers.pop(gone.id, None)
+        for loser in [key for key, winner in self._losers.items() if winner == gone.id]:
+            del self._losers[loser]
+            torrent = self._core.catalogue.get(loser)
+            if torrent is not None and torrent.fault is not None and torrent.fault.kind is FaultKind.DUPLICATE:
+                self._begin(loser, partial(self._again, torrent))
 
     def _begin(self, torrent_id: TorrentId, work: Callable[[], Awaitable[bool]]) -> None:
         if torrent_id not in self._busy:
@@ -112,7 +116,10 @@ class MagnetDesk:
         torrent.files = parsed.files
         torrent.folder = folder_of(parsed)
         torrent.has_metadata = True
-        core.catalogue.describe(torrent, with_metadata(torrent.view.descriptor, torrent.options, parsed))
+        described = with_metadata(torrent.view.descriptor, torrent.options, parsed)
+        if core.catalogue.others(described.hashes, torrent):
+            described = replace(described, hashes=torrent.view.descriptor.hashes)
+        core.catalogue.describe(torrent, described)
         core.catalogue.announce(torrent, discovery(torrent.id, parsed.files, decisions))
         core.intents.owe(torrent.id, metainfo=event.metainfo)
         self._refresh(torrent)
@@ -122,6 +129,7 @@ class MagnetDesk:
         """Fail a torrent that is the same as another one, and take it out of the engine."""
         core = self._core
         loser.fault = duplicate(winner.id, winner.name)
+        self._losers[loser.id] = winner.id
         log.warning("duplicate_revealed", torrent_id=loser.id, other=winner.id)
         if loser.present:
             try:
@@ -130,6 +138,18 @@ class MagnetDesk:
                 log.warning("duplicate_not_removed", torrent_id=loser.id, reason=str(error))
             loser.present = False
         self._refresh(loser)
+        if winner.status is not None and winner.status.error is not None and winner.present:
+            await self._restart(winner)
+
+    async def _restart(self, torrent: Torrent) -> None:
+        """Let a torrent go on that the engine stopped because of its duplicate."""
+        core, options = self._core, torrent.options
+        try:
+            await core.gate.call(core.engine.resume(torrent.id, auto_managed=options.auto_managed))
+            if options.paused:
+                await core.gate.call(core.engine.pause(torrent.id))
+        except SessionRefusal as error:
+            log.warning("restart_failed", torrent_id=torrent.id, reason=str(error))
 
     async def _again(self, torrent: Torrent) -> bool:
         core = self._core
@@ -140,6 +160,7 @@ class MagnetDesk:
                 if torrent.present:
                     await core.gate.call(core.engine.remove(torrent.id, delete_data=False))
                     torrent.present = False
+                torrent.fault = None
                 await self._readmit(torrent)
             except SessionUnavailable:
                 return False

@@ -189,9 +189,7 @@ def reconciliation(remembered: Sequence[int], wished: Sequence[int], files: Sequ
     normal = 4
     filled = [*remembered[: len(wished)], *[normal] * (len(wished) - len(remembered))]
     differing = [
-        file.path
-        for file, had, wish in zip(files, filled, wished, strict=True)
-        if had != wish and not file.pad
+        file.path for file, had, wish in zip(files, filled, wished, strict=True) if had != wish and not file.pad
     ]
     if not differing:
         return None

@@ -85,9 +85,7 @@ class ProgressDesk:
             return
         now = trio.current_time()
         before = torrent.status
-        torrent.rate = smooth(
-            torrent.rate, status.download_bps, now - torrent.heard_at, self._core.timing.smoothing
-        )
+        torrent.rate = smooth(torrent.rate, status.download_bps, now - torrent.heard_at, self._core.timing.smoothing)
         torrent.status = status
         torrent.heard_at = now
         if before is None or before.total_done != status.total_done or before.uploaded != status.uploaded:

@@ -6,7 +6,7 @@ from revaer.bencode import BencodeError, decode
 
 
 def piece_string(record: bytes) -> bytes | None:
-    """The record's piece list, one byte per piece (bit 0: verified); `None` when the record has none or is unreadable."""
+    """The record's piece list, one byte per piece (bit 0: verified); `None` without one, or for an unreadable record."""
     try:
         fields = decode(record)
     except BencodeError:

@@ -61,7 +61,9 @@ class RemoveDesk:
             if core.catalogue.get(torrent.id) is not torrent:
                 raise UnknownTorrent(torrent.id)
             if request.delete_data and not torrent.present and torrent.fault is not None and torrent.has_metadata:
-                raise ActionRefused(f"its data cannot be deleted now, only the torrent without it: {torrent.fault.message}")
+                raise ActionRefused(
+                    f"its data cannot be deleted now, only the torrent without it: {torrent.fault.message}"
+                )
             removing = Removing(request.delete_data)
             await core.intents.update(torrent, removing=removing)
             torrent.removing = removing

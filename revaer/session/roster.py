@@ -8,17 +8,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from revaer.session.flushes import FlushLedger
-from revaer.session.port import EngineRefused
+from revaer.session.port import AddSpec, EngineRefused, Magnet, Metainfo
+from revaer.session.records import piece_string
 from revaer.types import InfoHash, TorrentId
 
 
 @dataclass(slots=True)
 class Entry:
-    """One torrent as the adapter knows it. `files` and `pieces` are 0 before metadata.
+    """One torrent as the adapter knows it.
 
-    `choosing` is a magnet whose file priorities nobody set yet; `problem` is a failure that the engine's own status does
-    not tell, `refused` one that does not pass; `saved_pieces` is the digest of the piece list that is known to be on disk; `requests` are the records asked for, in
-    order: `record` for the session, `info` for metadata; `leaving` is set once its removal began.
+    Attributes:
+        handle: the engine's handle; `None` while the torrent is being added.
+        files: how many files it has; 0 before metadata, as `pieces`.
+        choosing: whether it is a magnet whose file priorities nobody set yet.
+        paused: what the session asked for.
+        problem: a failure that the engine's own status does not tell.
+        refused: whether that failure does not pass.
+        saved_pieces: digest of the piece list that is known to be on disk.
+        requests: the records asked for, in order: `record` for the session, `info` for metadata.
+        leaving: whether its removal began.
     """
 
     torrent_id: TorrentId
@@ -120,6 +128,24 @@ class Roster:
         self._by_id.clear()
         self._by_handle.clear()
         self._by_hash.clear()
+
+
+def new_entry(spec: AddSpec, source: Metainfo | Magnet) -> Entry:
+    """What is known of a torrent before the engine has it."""
+    parsed = source if isinstance(source, Metainfo) else None
+    return Entry(
+        spec.torrent_id,
+        None,
+        source.hashes,
+        files=len(parsed.files) if parsed else 0,
+        pieces=parsed.pieces if parsed else 0,
+        choosing=parsed is None and spec.file_priorities is None,
+        paused=spec.paused,
+        pex=spec.pex_enabled,
+        trackers=spec.trackers,
+        web_seeds=spec.web_seeds,
+        saved_pieces=hash(piece_string(spec.record)) if spec.record and spec.have is None else None,
+    )
 
 
 def _texts(hashes: InfoHash) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """From our settings to the engine's: pure, and every value is checked before the engine sees it.
 
-The engine takes integers of 31 bits and turns larger ones silently into 0; it knows nothing of "unlimited" but by its own
-conventions. Both end here.
+The engine takes integers of 31 bits and turns larger ones silently into 0; it knows nothing of "unlimited" but by its
+own conventions. Both end here.
 """
 
 from __future__ import annotations
@@ -125,9 +125,7 @@ def _limits(settings: EngineSettings) -> NativeSettings:
         "active_downloads": _bounded("max_active_downloads", settings.max_active_downloads, -1, MAX_INT),
         "active_seeds": _bounded("max_active_seeds", settings.max_active_seeds, -1, MAX_INT),
         "active_limit": _bounded("max_active", settings.max_active, -1, MAX_INT),
-        "max_queued_disk_bytes": _bounded(
-            "max_queued_disk_bytes", settings.max_queued_disk_bytes, 64 * 1024, MAX_INT
-        ),
+        "max_queued_disk_bytes": _bounded("max_queued_disk_bytes", settings.max_queued_disk_bytes, 64 * 1024, MAX_INT),
     }
 
 

@@ -68,9 +68,22 @@ _FILE_IN_THE_WAY = "a file is in the way"
 
 def translate_status(entry: Entry, status: Any) -> TorrentStatus:
     """Copy one status. A magnet whose files nobody chose yet is still fetching what it needs to know."""
-    (code, flags, wanted_done, wanted, done, down, up, downloaded, uploaded, seeding, position, progress, peers, error) = (
-        read_status(status)
-    )
+    (
+        code,
+        flags,
+        wanted_done,
+        wanted,
+        done,
+        down,
+        up,
+        downloaded,
+        uploaded,
+        seeding,
+        position,
+        progress,
+        peers,
+        error,
+    ) = read_status(status)
     state = _STATES[code]
     if entry.choosing and state in _HAS_METADATA:
         state = EngineState.FETCHING_METADATA

@@ -310,5 +310,3 @@ async def api(start_api: StartApi) -> AsyncIterator[Running]:
     """An API over five torrents."""
     async with start_api(views=5) as running:
         yield running
-
-

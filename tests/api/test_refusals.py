@@ -193,7 +193,9 @@ async def test_broken_forms(api: Running, files: Any, data: Any) -> None:
 
 async def test_cut_off_form(api: Running) -> None:
     headers = {"content-type": "multipart/form-data; boundary=xyz"}
-    answer = await api.http.post("/v1/torrents", content=b'--xyz\r\nContent-Disposition: form-data; name="a', headers=headers)
+    answer = await api.http.post(
+        "/v1/torrents", content=b'--xyz\r\nContent-Disposition: form-data; name="a', headers=headers
+    )
     assert_problem(answer, 400, "bad-request")
 
 
@@ -262,9 +264,7 @@ async def test_crash_of_the_session_answers_its_askers_at_once(api: Running) -> 
     assert "secret" not in str(document)
 
 
-async def test_unforeseen_error_is_internal_and_leaks_nothing(
-    api: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_unforeseen_error_is_internal_and_leaks_nothing(api: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
         raise RuntimeError("secret inside")
 
@@ -287,9 +287,7 @@ async def test_unforeseen_error_is_internal_and_leaks_nothing(
         ({"authorization": f"Bearer {READER}"}, 403, "forbidden"),
     ],
 )
-async def test_keys_that_do_not_open(
-    start_api: StartApi, headers: Mapping[str, str], status: int, kind: str
-) -> None:
+async def test_keys_that_do_not_open(start_api: StartApi, headers: Mapping[str, str], status: int, kind: str) -> None:
     async with start_api(key=None) as api:
         answer = await api.http.post("/v1/torrents", json={"magnet": MAGNET}, headers=headers)
         assert_problem(answer, status, kind)

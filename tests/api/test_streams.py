@@ -62,7 +62,11 @@ class Reader:
 
 @asynccontextmanager
 async def reading(
-    api: Running, path: str = "/v1/events", *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    api: Running,
+    path: str = "/v1/events",
+    *,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Reader]:
     target = f"{path}?{urlencode(params)}" if params else path
     key = {"host": "localhost", "x-revaer-api-key": api.http.headers["x-revaer-api-key"]}
@@ -126,7 +130,9 @@ async def test_progress_is_one_frame_per_torrent(api: Running) -> None:
 
 async def test_filters_let_only_the_wanted_through(api: Running) -> None:
     first, second = list(api.catalogue.views.values())[:2]
-    async with reading(api, params={"torrent": second.descriptor.info_hash, "event": "state_changed,progress"}) as reader:
+    async with reading(
+        api, params={"torrent": second.descriptor.info_hash, "event": "state_changed,progress"}
+    ) as reader:
         await reader.frame()
         api.catalogue.change_state(first.id, TorrentState.SEEDING)
         api.catalogue.progress({one.id: Progress(percent_complete=1.0) for one in (first, second)})

@@ -1,0 +1,153 @@
+"""The session actor: owns the engine and the catalogue of live torrents.
+
+This module takes messages and wires one generation together (`assembly`); what is done with a message is in the desks:
+adding, removing, actions, selecting. The engine's events come in through `dispatch`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import assert_never
+
+
+from actors import Actor, ActorRef, BlockingLane, Bus, Handled, Health, answer, later
+from revaer.events import Event
+from revaer.resume.messages import ResumeMessage
+from revaer.selection.messages import SelectFunction
+from revaer.session.assembly import Assembly
+from revaer.session.disk import Disk, Lane
+from revaer.session.messages import (
+    Act,
+    AddTorrent,
+    ConnectPeer,
+    EngineReport,
+    Inspect,
+    RemoveTorrent,
+    ReportEngine,
+    Select,
+    SessionMessage,
+    Snapshot,
+)
+from revaer.session.port import EngineFactory, EngineSettings
+from revaer.session.timing import Timing
+
+
+class SessionActor(Actor[SessionMessage]):
+    """Runs torrents.
+
+    Args:
+        engine_factory: opens the engine, once per generation.
+        settings: what the engine shall be like.
+        state_dir: where the engine may keep what is not a torrent.
+        resume: keeps intents and records.
+        bus: where everything that changes is published.
+        select: the file selection.
+        health: where `network`, `storage` and `tracker` are reported; without it they are reported to nobody.
+        timing: intervals and deadlines.
+        disk: looks at directories and files.
+        lanes: makes the lanes for blocking calls, by name and number of workers.
+        wall: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine_factory: EngineFactory,
+        settings: EngineSettings,
+        state_dir: Path,
+        resume: ActorRef[ResumeMessage],
+        bus: Bus[Event],
+        select: SelectFunction,
+        health: Health | None = None,
+        timing: Timing | None = None,
+        disk: Disk | None = None,
+        lanes: Callable[[str, int], Lane] | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine_factory = engine_factory
+        self._settings = settings
+        self._state_dir = state_dir
+        self._resume = resume
+        self._bus = bus
+        self._select = select
+        self._health = health
+        self._timing = timing or Timing()
+        self._disk = disk or Disk()
+        self._lanes = lanes or _threads
+        self._wall = wall
+        self._parts: Assembly | None = None
+
+    async def on_start(self) -> None:
+        """Open the engine; the torrents of the last run are restored in the background."""
+        engine = await self._engine_factory(self._settings, state_dir=self._state_dir)
+        self._parts = Assembly(
+            engine=engine,
+            resume=self._resume,
+            bus=self._bus,
+            select=self._select,
+            context_health=self.context.health,
+            health=self._health or Health(),
+            spawn=self.context.spawn,
+            timing=self._timing,
+            disk=self._disk,
+            lanes=self._lanes,
+            wall=self._wall,
+        )
+        self.context.spawn(self._parts.keep_engine)
+        self._parts.start()
+
+    async def handle(self, message: SessionMessage) -> Handled:
+        """Answer at once from memory, or start the work and answer when it is done."""
+        parts = self._running
+        match message:
+            case AddTorrent():
+                return later(message, partial(parts.adding.add, message))
+            case RemoveTorrent():
+                return later(message, partial(parts.removing.remove, message))
+            case Act():
+                return later(message, partial(parts.actions.act, message))
+            case Select():
+                return later(message, partial(parts.selecting.select, message))
+            case Inspect():
+                return later(message, partial(parts.selecting.inspect, message))
+            case Snapshot():
+                return answer(message, parts.core.catalogue.snapshot())
+            case ReportEngine():
+                return answer(message, self._report())
+            case ConnectPeer():
+                return later(message, partial(parts.actions.connect, message))
+            case _:
+                assert_never(message)
+
+    async def on_stop(self) -> None:
+        """Stop transfers, save every changed record, close the engine; fits itself into the supervisor's deadline."""
+        await self._running.stop()
+
+    @property
+    def _running(self) -> Assembly:
+        assert self._parts is not None, "messages come after on_start"
+        return self._parts
+
+    def _report(self) -> EngineReport:
+        parts = self._running
+        engine = parts.core.engine
+        figures = engine.figures()
+        return EngineReport(
+            engine=engine.name,
+            listening=engine.listening(),
+            download_bps=figures.download_bps,
+            upload_bps=figures.upload_bps,
+            downloaded_bytes=figures.downloaded,
+            uploaded_bytes=figures.uploaded,
+            peers=figures.peers,
+            alerts=figures.notifications,
+            alerts_dropped=figures.dropped,
+            records_pending=parts.records.pending,
+        )
+
+
+def _threads(name: str, workers: int) -> Lane:
+    return BlockingLane(name, workers=workers)

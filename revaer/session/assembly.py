@@ -1,0 +1,200 @@
+"""One generation of the session, put together: which desk knows which, and the background tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from actors import ActorRef, Bus, Health, Reporter
+from actors.actor import Spawn
+from revaer.events import Event
+from revaer.resume.messages import ResumeMessage
+from revaer.selection.messages import SelectFunction
+from revaer.session.actions import ActionDesk
+from revaer.session.adding import AddDesk
+from revaer.session.admitting import Admission
+from revaer.session.catalogue import Catalogue
+from revaer.session.completing import CompletionDesk
+from revaer.session.core import Core
+from revaer.session.disk import Disk, DiskDesk, Lane
+from revaer.session.dispatch import Dispatcher
+from revaer.session.faults import Fault
+from revaer.session.gate import EngineGate
+from revaer.session.intents import Intents
+from revaer.session.magnets import MagnetDesk
+from revaer.session.port import Engine
+from revaer.session.progress import ProgressDesk
+from revaer.session.removing import RemoveDesk
+from revaer.session.reports import NetworkReport, StorageReport, TrackerReport
+from revaer.session.restoring import Restoration
+from revaer.session.saving import RecordKeeper
+from revaer.session.selecting import SelectDesk
+from revaer.session.sentinel import Sentinel
+from revaer.session.serial import Jobs, Turns
+from revaer.session.stopping import rescue, stop_orderly
+from revaer.session.storage import StorageWatch
+from revaer.session.store import Store
+from revaer.session.timing import Timing
+from revaer.session.torrent import Torrent
+
+
+class Assembly:
+    """Everything that one generation of the session is made of.
+
+    Args:
+        engine: an open engine; `keep_engine` closes it in the end.
+        resume: keeps intents and records.
+        bus: where changes are published.
+        select: the file selection.
+        context_health: where the session's own condition is reported.
+        health: where the components beside it are reported.
+        spawn: starts background tasks.
+        timing: intervals and deadlines.
+        disk: looks at directories and files.
+        lanes: makes lanes for blocking calls.
+        wall: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        resume: ActorRef[ResumeMessage],
+        bus: Bus[Event],
+        select: SelectFunction,
+        context_health: Reporter,
+        health: Health,
+        spawn: Spawn,
+        timing: Timing,
+        disk: Disk,
+        lanes: Callable[[str, int], Lane],
+        wall: Callable[[], float],
+    ) -> None:
+        catalogue, turns = Catalogue(bus), Turns()
+        store = Store(resume, within=timing.store, load_within=timing.load)
+        self._spawn = spawn
+        self._condition = context_health.beside("restoring")
+        self._stopped = False
+        self._quiet = trio.CancelScope()
+        self.core = Core(
+            engine=engine,
+            gate=EngineGate(context_health.beside("engine"), within=timing.engine),
+            catalogue=catalogue,
+            store=store,
+            intents=Intents(store, catalogue, turns, context_health.beside("intents"), timing),
+            turns=turns,
+            jobs=Jobs(spawn),
+            lane=lanes("session", 2),
+            disk=DiskDesk(disk, lanes("disk", 4), within=timing.disk, remember=timing.directories),
+            select=select,
+            timing=timing,
+            wall=wall,
+        )
+        self.records = RecordKeeper(engine, catalogue, store, timing)
+        self._network = NetworkReport(_up(health, "network"))
+        self._trackers = TrackerReport(_up(health, "tracker"), trio.current_time)
+        self._connect(StorageReport(_up(health, "storage")), lanes("verify", 2))
+
+    def _connect(self, storage_report: StorageReport, verifier: Lane) -> None:
+        """Make the desks; those that need each other meet through callbacks."""
+        core, records = self.core, self.records
+        self.completing = CompletionDesk(core, on_completed=self._completed)
+        self.progress = ProgressDesk(
+            core,
+            on_done=self.completing.begin,
+            on_change=records.touch,
+            on_lost_metadata=lambda torrent: self.magnets.lost(torrent),
+        )
+        refresh = self.progress.refresh
+        self.storage = StorageWatch(
+            core, refresh=refresh, readmit=lambda torrent: self.admission.readmit(torrent), report=storage_report
+        )
+        self.admission = Admission(
+            core, verifier, refresh=refresh, hold=self._hold, on_admitted=lambda _: self.progress.ask_soon()
+        )
+        self.magnets = MagnetDesk(core, readmit=self.admission.readmit, refresh=refresh, on_ready=records.want)
+        self.adding = AddDesk(core, on_added=lambda _: self.progress.ask_soon())
+        self.removing = RemoveDesk(
+            core, fetch=self.admission.readmit, refresh=refresh, on_leaving=self._leaving, on_left=self.magnets.left
+        )
+        self.selecting = SelectDesk(core, self.progress, records)
+        self.actions = ActionDesk(
+            core, admission=self.admission, progress=self.progress, records=records, storage=self.storage
+        )
+        self.restoring = Restoration(
+            core, self.admission, finish_removal=self.removing.defer, refresh=refresh, report=self._loading
+        )
+        self._sentinel = Sentinel(core, self.storage)
+        self._dispatcher = Dispatcher(
+            core,
+            progress=self.progress,
+            magnets=self.magnets,
+            records=records,
+            storage=self.storage,
+            network=self._network,
+            trackers=self._trackers,
+        )
+
+    def start(self) -> None:
+        """Start the background tasks."""
+        self._spawn(self._dispatcher.run, name="dispatch")
+        self._spawn(self.records.run, name="records")
+        self._spawn(self._until_stop, name="background")
+
+    async def stop(self) -> None:
+        """End orderly: what begins work ends first, then everything is saved and the engine closed."""
+        self._quiet.cancel()
+        await stop_orderly(self.core, self.records, may_mark_clean=self.restoring.is_done, budget=self.core.timing.stop)
+        self._stopped = True
+
+    async def keep_engine(self) -> None:
+        """Hold the engine until the end of the generation, and close it whatever that end is."""
+        try:
+            await trio.sleep_forever()
+        finally:
+            if not self._stopped:
+                await rescue(self.core, within=self.core.timing.rescue)
+
+    async def _until_stop(self) -> None:
+        background: tuple[Callable[[], Awaitable[None]], ...] = (
+            self.restoring.run,
+            self.progress.run,
+            self.core.intents.run,
+            self.storage.run,
+            self.removing.run,
+            self._sentinel.run,
+            self._settle_trackers,
+        )
+        with self._quiet:
+            async with trio.open_nursery() as nursery:
+                for work in background:
+                    nursery.start_soon(work)
+
+    async def _settle_trackers(self) -> None:
+        while True:
+            await trio.sleep(self.core.timing.record_interval)
+            self._trackers.settle()
+
+    def _completed(self, torrent: Torrent) -> None:
+        self.progress.refresh(torrent)
+        self.records.want(torrent)
+
+    def _leaving(self, torrent: Torrent) -> None:
+        self.records.forget(torrent.id)
+        self.storage.release(torrent)
+
+    def _hold(self, torrent: Torrent, fault: Fault) -> None:
+        self.storage.hold(torrent, fault)
+
+    def _loading(self, trouble: str) -> None:
+        if trouble:
+            self._condition.degraded(trouble)
+        else:
+            self._condition.up()
+
+
+def _up(health: Health, component: str) -> Reporter:
+    reporter = health.reporter(component)
+    reporter.up()
+    return reporter
