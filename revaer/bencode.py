@@ -1,8 +1,8 @@
 """Bencoding: a small, strict and bounded reader and writer.
 
 Integers are `int`, strings `bytes`, lists `list`, dictionaries `dict` with `bytes` keys in the order of the input. The
-reader refuses what two readers could understand differently: leading zeros, negative zero, duplicate keys, trailing bytes.
-It accepts dictionaries out of order, because such files exist and their meaning is clear.
+reader refuses what two readers could understand differently: leading zeros, negative zero, duplicate keys, trailing
+bytes. It accepts dictionaries out of order, because such files exist and their meaning is clear.
 """
 
 from __future__ import annotations

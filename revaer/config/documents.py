@@ -96,8 +96,17 @@ class AppProfile(Document):
     )
 
 
+class FsPolicy(Document):
+    """Where payload may be put."""
+
+    allow_paths: Annotated[list[Annotated[str, Field(pattern=r"^/", max_length=4096)]], Field(max_length=256)] = Field(
+        default=["/"], description="Absolute directories, besides the download root, below which torrents may be put."
+    )
+
+
 class Configuration(Document):
     """Every document of a node."""
 
     app_profile: AppProfile = AppProfile()
     engine_profile: EngineProfile = EngineProfile()
+    fs_policy: FsPolicy = FsPolicy()

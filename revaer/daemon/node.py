@@ -171,6 +171,7 @@ class Node:
             bind=options.bind or profile.bind_addr,
             port=profile.http_port if options.port is None else options.port,
             download_root=self._directory.downloads,
+            allow_paths=tuple(Path(path) for path in self._configuration.fs_policy.allow_paths),
             allowed_hosts=tuple(profile.allowed_hosts),
         )
 

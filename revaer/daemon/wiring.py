@@ -54,7 +54,7 @@ def children(parts: Parts) -> tuple[ChildSpec, ...]:
     refs = (resume, session, api)
 
     def make_resume() -> ResumeStore:
-        return ResumeStore(parts.database, parts.directory.resume)
+        return ResumeStore(parts.database, parts.directory.resume, on_save=parts.metrics.resume_saved)
 
     def make_session() -> SessionActor:
         return SessionActor(

@@ -76,7 +76,7 @@ class Authenticator:
         throttle: AttemptThrottle | None = None,
     ) -> None:
         self._clock = clock
-        self._throttle = throttle or AttemptThrottle()
+        self._throttle = AttemptThrottle() if throttle is None else throttle
         self._keys: dict[str, StoredKey] = {}
         self._proven: dict[str, _Proven] = {}
         self.replace(keys)

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import assert_never
 
-
 from actors import Actor, ActorRef, BlockingLane, Bus, Handled, Health, answer, later
 from revaer.events import Event
 from revaer.resume.messages import ResumeMessage

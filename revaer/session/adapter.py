@@ -1,7 +1,7 @@
 """The libtorrent engine in the words of the port. It never calls a blocking getter on the event loop.
 
-Calls that change a torrent are followed by a harmless question about the same torrent: the engine works in order, so its
-answer proves that the change was applied.
+Calls that change a torrent are followed by a harmless question about the same torrent: the engine works in order, so
+its answer proves that the change was applied.
 """
 
 from __future__ import annotations

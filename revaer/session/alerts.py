@@ -5,6 +5,7 @@ Works by duck typing, without the engine's library. A notification dies when the
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -188,7 +189,8 @@ class Alerts:
         self._deleted(alert, None)
 
     def _on_delete_failed(self, alert: Any) -> None:
-        reason = alert.error.message() if alert.error.value() else ""  # without metadata it "fails" with success
+        # Without metadata it "fails" with success, and a folder that holds other files as well is none of our business.
+        reason = "" if alert.error.value() in (0, errno.ENOTEMPTY) else alert.error.message()
         self._deleted(alert, EngineRefused(f"payload files could not be deleted: {reason}") if reason else None)
 
     def _deleted(self, alert: Any, error: Exception | None) -> None:
@@ -248,7 +250,7 @@ class Alerts:
         self._desk.emit(RecordUnchanged(entry.torrent_id, reason))
 
     def _keep(self, entry: Entry, record: bytes) -> None:
-        """Hand the record over when everything it claims is on disk: the engine claims what it still holds in memory."""
+        """Hand a record over when all it claims is on disk: the engine claims what it still holds in memory."""
         pieces = piece_string(record)
         digest = hash(pieces)
         if not entry.files or not claims_pieces(pieces) or digest == entry.saved_pieces:

@@ -104,11 +104,14 @@ class Assembly:
             core,
             on_done=self.completing.begin,
             on_change=records.touch,
-            on_lost_metadata=lambda torrent: self.magnets.lost(torrent),
+            on_lost_metadata=lambda torrent: self.magnets.lost(torrent),  # noqa: PLW0108 (made further down)
         )
         refresh = self.progress.refresh
         self.storage = StorageWatch(
-            core, refresh=refresh, readmit=lambda torrent: self.admission.readmit(torrent), report=storage_report
+            core,
+            refresh=refresh,
+            readmit=lambda torrent: self.admission.readmit(torrent),  # noqa: PLW0108 (made further down)
+            report=storage_report,
         )
         self.admission = Admission(
             core, verifier, refresh=refresh, hold=self._hold, on_admitted=lambda _: self.progress.ask_soon()

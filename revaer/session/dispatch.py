@@ -85,7 +85,7 @@ class Dispatcher:
                     await trio.lowlevel.checkpoint()
                     edge = time.perf_counter()
 
-    def _hand_on(self, event: EngineEvent) -> None:
+    def _hand_on(self, event: EngineEvent) -> None:  # noqa: C901, PLR0912 (one case per kind of event)
         match event:
             case StatusBatch():
                 raise AssertionError("status batches are awaited")

@@ -160,7 +160,7 @@ class Intents:
             except SessionUnavailable:
                 return False
             except ResumeRefusal as error:
-                log.error("intent_refused", torrent_id=torrent_id, reason=str(error))
+                log.warning("intent_refused", torrent_id=torrent_id, reason=str(error))
             self._rewrites.pop(torrent_id, None)
             return True
 

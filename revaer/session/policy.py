@@ -54,10 +54,7 @@ def derive_state(status: TorrentStatus, *, paused: bool, announced: bool, rechec
         rechecking: whether a recheck that the user asked for has not ended.
     """
     state = status.state
-    if state in _DONE:
-        complete = announced or status.wanted == 0
-    else:
-        complete = announced and state is EngineState.CHECKING
+    complete = (announced or status.wanted == 0) if state in _DONE else announced and state is EngineState.CHECKING
     if paused:
         if rechecking and state is EngineState.CHECKING:
             return TorrentState.CHECKING
@@ -177,7 +174,8 @@ def files_claimed(
 
 
 def backoff(attempt: int, first: float, longest: float) -> float:
-    """Return the pause in seconds after the `attempt`-th failure in a row, counted from 1: it doubles up to `longest`."""
+    """Return the pause in seconds after the `attempt`-th failure in a row, counted from 1: it doubles up to
+    `longest`."""
     return float(min(longest, first * 2.0 ** min(attempt - 1, 30)))
 
 

@@ -1,26 +1,60 @@
-"""Looking into fast-resume records without the engine: pure."""
+"""Looking into fast-resume records without the engine: pure.
+
+Records of format 2 hold one bit per piece, the first piece in the highest bit; those of format 1 one byte.
+"""
 
 from __future__ import annotations
 
-from revaer.bencode import BencodeError, decode
+from revaer.bencode import BencodeError, Value, decode
 
 
 def piece_string(record: bytes) -> bytes | None:
-    """The record's piece list, one byte per piece (bit 0: verified); `None` without one, or for an unreadable record."""
-    try:
-        fields = decode(record)
-    except BencodeError:
+    """The record's piece list as it stands; `None` when the record has none, or is unreadable."""
+    fields = _fields(record)
+    return None if fields is None else _bytes(fields.get(b"pieces"))
+
+
+def record_pieces(record: bytes, count: int | None = None) -> list[bool] | None:
+    """Which pieces a record claims; `None` when it has no piece list or is unreadable.
+
+    Args:
+        record: the record.
+        count: how many pieces the torrent has. The record itself tells it only up to the next multiple of eight; without
+            a count the list may have up to seven flags too many, all false. A list that does not fit is none.
+    """
+    fields = _fields(record)
+    pieces = None if fields is None else _bytes(fields.get(b"pieces"))
+    if fields is None or pieces is None:
         return None
-    pieces = fields.get(b"pieces") if isinstance(fields, dict) else None
-    return pieces if isinstance(pieces, bytes) else None
+    if fields.get(b"file-version", 1) == 1:
+        flags = [bool(flag & 1) for flag in pieces]
+        return flags if count is None or len(flags) == count else None
+    if count is not None and len(pieces) != (count + 7) // 8:
+        return None
+    return [bool(byte >> shift & 1) for byte in pieces for shift in range(7, -1, -1)][:count]
 
 
-def record_pieces(record: bytes) -> list[bool] | None:
-    """Which pieces a record claims; `None` when it has no piece list or is unreadable."""
-    pieces = piece_string(record)
-    return None if pieces is None else [bool(flag & 1) for flag in pieces]
+def pack_pieces(flags: bytes | bytearray | list[bool]) -> bytes:
+    """A piece list in format 2."""
+    packed = bytearray((len(flags) + 7) // 8)
+    for index, flag in enumerate(flags):
+        if flag:
+            packed[index // 8] |= 0x80 >> index % 8
+    return bytes(packed)
 
 
 def claims_pieces(pieces: bytes | None) -> bool:
     """Whether a piece list claims any piece."""
     return bool(pieces and pieces.strip(b"\0"))
+
+
+def _fields(record: bytes) -> dict[bytes, Value] | None:
+    try:
+        fields = decode(record)
+    except BencodeError:
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _bytes(value: Value | None) -> bytes | None:
+    return value if isinstance(value, bytes) else None

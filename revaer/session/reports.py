@@ -1,4 +1,5 @@
-"""Health of the components that the session sees: the network it listens on, the trackers it announces to, the storage."""
+"""Health of the components that the session sees: the network it listens on, the trackers it announces to, the
+storage."""
 
 from __future__ import annotations
 

@@ -89,9 +89,9 @@ class Restoration:
     async def _list(self, stored: list[Recovered], *, from_copies: bool) -> list[Torrent]:
         listed: list[Torrent] = []
         for start in range(0, len(stored), PORTION):
-            for plan in await self._admission.plan(stored[start : start + PORTION]):
-                if self._core.catalogue.get(plan.intent.torrent_id) is None:
-                    listed.append(self._enter(plan, from_copies=from_copies))
+            plans = await self._admission.plan(stored[start : start + PORTION])
+            new = (plan for plan in plans if self._core.catalogue.get(plan.intent.torrent_id) is None)
+            listed.extend(self._enter(plan, from_copies=from_copies) for plan in new)
             await trio.lowlevel.checkpoint()
         return listed
 

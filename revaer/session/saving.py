@@ -1,4 +1,5 @@
-"""When fast-resume records are saved: after what matters, every minute when something changed, and all of them at a stop.
+"""When fast-resume records are saved: after what matters, every minute when something changed, and all of them at a
+stop.
 
 Requests to the engine are counted until they are answered and at most `WINDOW` are open, so that records do not pile up
 in memory. An answered record waits in the outbox until the store took it; a newer one of the same torrent replaces it.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from revaer.bencode import Value, decode, encode
 from revaer.session.port import AddSpec, EngineRefused, EngineState, Magnet, Metainfo, TorrentStatus
-from revaer.session.records import record_pieces
+from revaer.session.records import pack_pieces, record_pieces
 from revaer.types import InfoHash
 
 
@@ -153,7 +153,7 @@ class SimulatedTorrent:
             "info-hash2": bytes.fromhex(self.hashes.v2 or ""),
         }
         if self.parsed is not None:
-            fields["pieces"] = bytes(self.have)
+            fields["pieces"] = pack_pieces(self.have)
         return encode(fields)
 
     def remember(self, record: bytes) -> None:
@@ -167,8 +167,8 @@ class SimulatedTorrent:
         known = {_hex(fields.get(b"info-hash")), _hex(fields.get(b"info-hash2"))} - {""}
         if known and not known & {self.hashes.v1, self.hashes.v2}:
             raise EngineRefused("the fast-resume record belongs to another torrent")
-        pieces = record_pieces(record)
-        if pieces is not None and len(pieces) == len(self.have):
+        pieces = record_pieces(record, len(self.have))
+        if pieces is not None:
             self.have = bytearray(pieces)
         self.downloaded, self.seeding = (
             _number(fields.get(b"total_downloaded")),

@@ -291,7 +291,8 @@ class SimulatedWorld:
         end = begin + torrent.size_of(piece)
         entries = (entry for entry in torrent.parsed.files if not entry.pad)
         for entry, path in zip(entries, self._paths(torrent, torrent.download_dir), strict=True):
-            if entry.offset < end and entry.offset + entry.size > begin and not path.exists():
+            touched = entry.offset < end and entry.offset + entry.size > begin
+            if touched and torrent.priorities[entry.index] and not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
                 os.truncate(path, entry.size)

@@ -1,4 +1,5 @@
-"""Torrents whose storage failed: each is `failed` with what to do, waits, and goes on by itself when the storage is well.
+"""Torrents whose storage failed: each is `failed` with what to do, waits, and goes on by itself when the storage is
+well.
 
 Nothing is rechecked then: what was verified is still there, which is made sure of by looking for the files. The one
 exception is an unfinished torrent that may have written into another directory of the same name (a mount point whose

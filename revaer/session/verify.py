@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 from revaer.bencode import Value, decode
 from revaer.session.file_list import v2_layout
@@ -141,7 +142,7 @@ class _Payload:
         self._open: tuple[int, int | None] = (-1, None)
         self.length = self._files[-1].offset + self._files[-1].size
 
-    def __enter__(self) -> _Payload:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

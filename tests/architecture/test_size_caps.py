@@ -57,7 +57,9 @@ def test_public_names_are_described(path: Path) -> None:
 
 
 def test_environment_is_read_in_one_file() -> None:
-    readers = {identify(path) for path in MODULES if "os.environ" in path.read_text() or "os.getenv" in path.read_text()}
+    readers = {
+        identify(path) for path in MODULES if "os.environ" in path.read_text() or "os.getenv" in path.read_text()
+    }
 
     assert readers == {"revaer/daemon/environment.py"}
 

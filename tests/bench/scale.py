@@ -222,7 +222,7 @@ async def _quiet(pid: int, *, within: float = 60.0) -> None:
 
 def target_of(node: Daemon) -> Target:
     """The load generator's view of a daemon."""
-    return Target(node.url, str(node.api.http.headers["x-revaer-api-key"]))
+    return Target(node.url, node.api.key)
 
 
 def _tell_latencies(report: Report, what: str, latencies: Sequence[float], *, target: float | None = None) -> None:

@@ -78,7 +78,7 @@ async def _daemon_run(torrent: Torrent, folder: Path, seeds: Path) -> Run:
         async with open_tracker() as tracker, open_peer(folder / "s") as seeder:
             await seeder.seed([torrent], seeds, trackers=[tracker.url])
             api = await node.start()
-            async with api.events(event="completed") as events:
+            async with await api.events(event="completed") as events:
                 cpu, began = cpu_seconds(node.pid), time.time()
                 await add(node, torrent, trackers=[tracker.url])
                 with trio.fail_after(PATIENCE):

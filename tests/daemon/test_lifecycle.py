@@ -71,7 +71,10 @@ async def test_either_signal_stops_in_order(home: Path, fresh_database_url: str,
 
 
 async def test_an_open_stream_is_told_and_does_not_hold_up_the_stop(home: Path, fresh_database_url: str) -> None:
-    async with daemon(home / "node", database_url=fresh_database_url) as node, node.api.lines("/v1/events") as lines:
+    async with (
+        daemon(home / "node", database_url=fresh_database_url) as node,
+        await node.api.lines("/v1/events") as lines,
+    ):
         os.kill(node.pid, signal.SIGTERM)
 
         seen = [line async for line in lines]
@@ -106,7 +109,7 @@ async def test_ids_of_events_grow_across_a_kill(home: Path, fresh_database_url: 
         ids = []
         for number in range(2):
             api = await node.start()
-            async with api.events(event="torrent_added") as events:
+            async with await api.events(event="torrent_added") as events:
                 await api.add(release(10 + number))
                 ids.append((await anext(events))["id"])
             await node.kill()

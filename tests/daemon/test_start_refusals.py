@@ -33,7 +33,7 @@ async def test_a_taken_port_is_named(home: Path, fresh_database_url: str) -> Non
 
     assert code == 3
     assert f"127.0.0.1:{port}" in last
-    assert "in use" in last
+    assert "taken" in last
 
 
 async def test_a_taken_port_stops_the_embedded_database_again(home: Path) -> None:

@@ -16,6 +16,7 @@ from revaer.resume.record_format import SUFFIX, unpack_record
 from revaer.types import TorrentId
 from tests.resume.conftest import MakeIntent, RunStore, names_in, torrent_id
 from tests.resume.faults import AwayDatabase, FaultyDatabase, FaultyDisk, InlineLane
+from tests.support.waiting import eventually
 
 ONE, TWO = torrent_id(1), torrent_id(2)
 
@@ -189,6 +190,7 @@ async def test_stop_writes_what_waits(tmp_path: Path, run_store: RunStore) -> No
     async with run_store(AwayDatabase(), tmp_path) as store:
         for number in range(300):
             await store.ref.tell(SaveRecord(torrent_id(number), b"%d" % number))
+        await eventually(lambda: store.ref.statistics().depth == 0, "the mailbox to be empty")
     assert len(names_in(tmp_path)) == 300
 
 

@@ -17,6 +17,7 @@ import httpx
 import trio
 
 from tests.support.processes import end_all_below
+from tests.support.streams import Envelopes, Lines, open_lines
 from tests.support.waiting import NeverCameTrue, eventually
 
 LOOPBACK: Mapping[str, Any] = {
@@ -38,6 +39,7 @@ class Api:
     """What the tests say to a daemon over HTTP. Every call returns the bare response, so that refusals can be read."""
 
     def __init__(self, url: str, key: str, *, timeout: float = 30.0) -> None:
+        self.key = key
         self.http = httpx.AsyncClient(
             base_url=url,
             headers={"x-revaer-api-key": key},
@@ -90,18 +92,13 @@ class Api:
         samples = [line for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name]
         return sum(float(line.rsplit(" ", 1)[1]) for line in samples)
 
-    @asynccontextmanager
-    async def lines(self, path: str, **parameters: str) -> AsyncIterator[AsyncIterator[str]]:
-        """Open a stream for the length of a block: its lines, until the daemon ends it."""
-        async with self.http.stream("GET", path, params=parameters, timeout=None) as response:
-            response.raise_for_status()
-            yield response.aiter_lines()
+    async def lines(self, path: str, **parameters: str) -> Lines:
+        """Open a stream: `async with await api.lines(...) as lines`."""
+        return await open_lines(str(self.http.base_url), self.key, path, parameters)
 
-    @asynccontextmanager
-    async def events(self, **parameters: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """Subscribe for the length of a block: the live events, envelope by envelope, until the daemon goes."""
-        async with self.lines("/v1/events", **parameters) as lines:
-            yield _envelopes(lines)
+    async def events(self, **parameters: str) -> Envelopes:
+        """Subscribe to the live events: `async with await api.events(...) as events`."""
+        return Envelopes(await self.lines("/v1/events", **parameters))
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -113,12 +110,6 @@ class Api:
             raise AssertionError(f"GET {path}: {response.status_code} {response.text}")
         document: dict[str, Any] = response.json()
         return document
-
-
-async def _envelopes(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
-    async for line in lines:
-        if line.startswith("data:"):
-            yield json.loads(line[5:])
 
 
 class Daemon:
