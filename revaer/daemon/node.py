@@ -37,6 +37,12 @@ log = structlog.get_logger("revaer.daemon")
 STOP_BUDGET = 24.5
 """Seconds from the signal to the wall that ends the process even when something holds the interpreter."""
 
+EMBEDDED_PATIENCE = 10.0
+"""Seconds that a start waits for its own database server, which may have to be made first."""
+
+CONFIGURED_PATIENCE = 2.0
+"""Seconds that a start waits for a server that somebody else runs."""
+
 
 class Node:
     """A daemon from the lock on its data directory to its exit code."""
@@ -93,9 +99,16 @@ class Node:
                 url=self._options.database_url,
                 on_status=lambda status: _report_database(database_health, status),
             ) as database:
+                await self._await_database(database)
                 await self._supervise(database, health, key)
         except (MigrationError, InvalidDatabaseUrl) as error:
             raise UsageError(str(error)) from error
+
+    async def _await_database(self, database: Database) -> None:
+        """Give the database a moment, so that "ready" means that torrents can be added; then start without it."""
+        embedded = self._options.database_url is None
+        with trio.move_on_after(EMBEDDED_PATIENCE if embedded else CONFIGURED_PATIENCE):
+            await database.wait_available()
 
     async def _supervise(self, database: Database, health: Health, key: AdminKey) -> None:
         specs = children(self._parts(database, health, key))

@@ -93,7 +93,7 @@ class Work:
         if type(request) is not self.kind or isinstance(request, PersistIntent):
             return False
         if isinstance(request, UpdateIntent):
-            self.intent = _newest(self.intent, request.intent)
+            self.intent = request.intent if self.intent is None else _newest(self.intent, request.intent)
             self.options = pending.options
         self.pending.append(pending)
         return True
@@ -120,8 +120,6 @@ def take(queue: deque[Pending]) -> list[Work]:
     return list(batch.values())
 
 
-def _newest(older: Intent | None, newer: Intent) -> Intent:
+def _newest(older: Intent, newer: Intent) -> Intent:
     """Let an update follow another: a source that the newer one leaves out stays."""
-    if older is None:
-        return newer
     return replace(newer, magnet=newer.magnet or older.magnet, metainfo=newer.metainfo or older.metainfo)

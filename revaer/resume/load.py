@@ -137,7 +137,7 @@ class Loader:
                 if isinstance(row, Stored):
                     found.intents[torrent_id] = row.intent
                 elif row is None:
-                    raise UnknownIntent(f"no intent {torrent_id}")
+                    await self._stand_in(torrent_id, found, UnknownIntent(f"no intent {torrent_id}"))
                 else:
                     await self._stand_in(torrent_id, found, StoreUnavailable(f"the row cannot be read: {row}"))
             files = await self._lane.run(read_records, self._disk, [torrent_id])
@@ -263,13 +263,13 @@ class Loader:
         else:
             self._problems.add(_row_problem(torrent_id), f"torrent {torrent_id}: {found.details[torrent_id]}")
 
-    async def _stand_in(self, torrent_id: TorrentId, found: _Found, refusal: StoreUnavailable) -> None:
+    async def _stand_in(self, torrent_id: TorrentId, found: _Found, refusal: ResumeRefusal) -> None:
         await self._drain_copies()
         copy = (await self._lane.run(read_copies, self._disk, [torrent_id]))[torrent_id]
         if not isinstance(copy, Stored):
             raise refusal
         found.intents[torrent_id] = copy.intent
-        found.details[torrent_id] = f"{refusal.reason}; its last-known copy stands in"
+        found.details[torrent_id] = f"{refusal}; its last-known copy stands in"
 
     # Records and the quarantine.
 

@@ -66,7 +66,7 @@ class Intent:
 class PersistIntent(Request[None]):
     """Make a new intent durable. Answered after the commit; many concurrent requests share one transaction.
 
-    Raises (at the asker): StoreUnavailable, IntentConflict.
+    Raises (at the asker): StoreUnavailable, IntentConflict, UnstorableIntent.
     """
 
     intent: Intent
@@ -79,7 +79,8 @@ class UpdateIntent(Request[None]):
     option. Every other field is replaced, `None` included. Repeating it is harmless; an id that is not stored is
     refused.
 
-    Raises (at the asker): StoreUnavailable, IntentConflict (its hashes belong to another intent), UnknownIntent.
+    Raises (at the asker): StoreUnavailable, IntentConflict (its hashes belong to another intent), UnknownIntent,
+    UnstorableIntent.
     """
 
     intent: Intent

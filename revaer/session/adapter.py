@@ -334,8 +334,8 @@ class LibtorrentEngine:
             return
         self._closed = True
         self._desk.close(lambda: EngineClosed("the engine was closed"))
-        self._pump.stop()
         with trio.CancelScope(shield=True):
+            await self._pump.stop()
             await say_goodbye(self._library, self._roster, self._wake, self._lane, within=within)
         self._roster.clear()
 

@@ -17,6 +17,7 @@ from revaer.session.faults import Fault, missing_directory, missing_files, refus
 from revaer.session.messages import ActionRefused, SessionUnavailable
 from revaer.session.planning import Plan, make_plans
 from revaer.session.policy import reconciliation
+from revaer.session.port import AddSpec
 from revaer.session.torrent import Torrent
 from revaer.session.verify import whole_pieces
 from revaer.types import TorrentId
@@ -135,17 +136,16 @@ class Admission:
         self._refresh(torrent)
         self._on_admitted(torrent)
 
-    async def _add(self, torrent: Torrent, spec: object) -> None:
+    async def _add(self, torrent: Torrent, spec: AddSpec) -> None:
+        """Hand a torrent to the engine; without its record when that is what the engine refuses."""
         core = self._core
-        assert hasattr(spec, "record")
         try:
-            await core.gate.call(core.engine.add(spec))  # type: ignore[arg-type]  # narrowed by its one caller
+            await core.gate.call(core.engine.add(spec))
         except ActionRefused as error:
             if spec.record is None:
                 raise
             log.warning("record_refused", torrent_id=torrent.id, reason=str(error))
-            bare = replace(spec, record=None)  # type: ignore[type-var]  # an AddSpec
-            await core.gate.call(core.engine.add(bare))  # type: ignore[arg-type]  # an AddSpec
+            await core.gate.call(core.engine.add(replace(spec, record=None)))
 
     async def _storage_fault(self, torrent: Torrent, plan: Plan) -> Fault | None:
         """Return what is wrong with the torrent's directory or files; adopts the target of an interrupted move."""

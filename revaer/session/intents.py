@@ -73,6 +73,8 @@ class Intents:
             if self._catalogue.is_loading:
                 raise SessionUnavailable("the torrents of the last run are still being reconciled") from error
             raise ActionRefused(str(error)) from error
+        except ResumeRefusal as error:
+            raise ActionRefused(str(error)) from error
         except SessionUnavailable:
             self.owe_forget(intent.torrent_id)
             raise

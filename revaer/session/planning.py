@@ -102,7 +102,7 @@ def _facts(record: bytes | None, pieces: int) -> tuple[list[bool] | None, tuple[
     """Return the claimed pieces and the file priorities of a record; a piece list of another length is no list."""
     if record is None:
         return None, None
-    have = record_pieces(record)
+    have = record_pieces(record, pieces)
     return have if have is not None and len(have) == pieces else None, _priorities(record)
 
 

@@ -63,6 +63,7 @@ class Pump:
         self._waiting: dict[Ticket[Any], None] = {}
         self._leading = False
         self._stopped = False
+        self._left = trio.Event()
         self._pause: trio.CancelScope | None = None
 
     async def wait(self, ticket: Ticket[T]) -> T:
@@ -83,12 +84,15 @@ class Pump:
             self._hand_over()
         return ticket.unwrap()
 
-    def stop(self) -> None:
-        """Take nothing more. Whoever waits must have been answered before."""
+    async def stop(self) -> None:
+        """Take nothing more; returns when nobody pumps. Whoever waits must have been answered before."""
         self._stopped = True
         self._work.clear()
         if self._pause is not None:
             self._pause.cancel()
+        while self._leading:
+            await self._left.wait()
+        await trio.lowlevel.checkpoint()
 
     async def turn(self) -> None:
         """Pump once, for an owner that waits alone."""
@@ -96,11 +100,13 @@ class Pump:
 
     async def _lead(self, ticket: Ticket[Any]) -> None:
         self._leading = True
+        self._left = trio.Event()
         try:
             while not ticket.done:
                 await self._step()
         finally:
             self._leading = False
+            self._left.set()
 
     def _hand_over(self) -> None:
         if not self._leading:

@@ -14,6 +14,7 @@ import pytest
 from tests.support.daemon import Daemon, daemon
 from tests.support.processes import living_below
 from tests.support.torrents import make_torrent, payload
+from tests.support.watching import until_loaded
 
 WISH: dict[str, Any] = {
     "tags": ["films", "hd"],
@@ -92,7 +93,7 @@ async def test_everything_acknowledged_is_there_after_a_kill(home: Path) -> None
 
         api = await node.start()
 
-        after = {row["id"]: row for row in await api.all()}
+        after = {row["id"]: row for row in await until_loaded(node)}
         assert set(after) == {row["id"] for row in before}
         for row in before:
             kept = ("info_hash", "name", "tags", "category", "sequential", "rate_limit", "download_dir", "added_at")

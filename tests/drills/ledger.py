@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
@@ -104,13 +104,12 @@ class Ledger:
         if answer is not None:
             entry.standing = Standing.REMOVED if answer.is_success else Standing.ACKNOWLEDGED
 
-    async def audit(self, api: Api) -> None:
-        """Hold a freshly started daemon against the ledger.
+    async def audit(self, api: Api, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Hold the whole list of a freshly started daemon, and the details behind it, against the ledger.
 
         Raises:
             AssertionError: something acknowledged is missing, changed or doubled, or something refused is there.
         """
-        rows = await api.all()
         doubled = {key: count for key, count in Counter(row["info_hash"] for row in rows).items() if count > 1}
         assert not doubled, f"doubled: {doubled}"
         by_hash = {row["info_hash"]: row for row in rows}

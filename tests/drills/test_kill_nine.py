@@ -17,6 +17,7 @@ from tests.support.payloads import MIB, Torrent, large_torrent, small_torrent
 from tests.support.swarm import Peer, open_peer
 from tests.support.tracker import Tracker, open_tracker
 from tests.support.waiting import eventually
+from tests.support.watching import until_loaded
 
 pytestmark = pytest.mark.drill
 
@@ -102,7 +103,7 @@ class Drill:
 
     async def _audited_start(self) -> Api:
         api = await self._node.start()
-        await self._ledger.audit(api)
+        await self._ledger.audit(api, await until_loaded(self._node))
         self.audits += 1
         return api
 

@@ -12,6 +12,7 @@ from tests.support.daemon import Api, daemon
 from tests.support.torrents import make_torrent, payload
 from tests.support.tracker import open_tracker
 from tests.support.waiting import eventually
+from tests.support.watching import until_loaded
 
 pytestmark = pytest.mark.drill
 
@@ -40,8 +41,8 @@ async def test_two_thousand_torrents_stop_while_the_tracker_says_nothing(
         assert seconds <= LIMIT
         assert tracker.announces["stopped"] > 0, "the goodbye was tried"
 
-        api = await node.start()
-        assert len(await api.all()) == TORRENTS
+        await node.start()
+        assert len(await until_loaded(node)) == TORRENTS
 
 
 async def add_each(api: Api, numbers: Iterator[int], tracker: str) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from revaer.database.messages import StatementFailed
+from revaer.resume.disk import PosixDisk
 from revaer.resume.doubts import FILE
 from revaer.resume.messages import ForgetIntent, PersistIntent, Removing, StoreUnavailable, UpdateIntent
 from revaer.resume.queries import UNDO_INSERTS
 from tests.resume.conftest import MakeIntent, RunningStore, RunStore, names_in
-from tests.resume.faults import Fate, FaultyDatabase
+from tests.resume.faults import Fate, FaultyDatabase, FaultyDisk
 from tests.support.waiting import eventually
 
 
@@ -190,3 +192,33 @@ async def test_forget_in_doubt_can_be_repeated(
         await store.ask(ForgetIntent(make_intent(1).torrent_id))
         await store.copies_written()
         assert names_in(tmp_path) == []
+
+
+async def test_doubt_that_cannot_be_written_down_is_remembered_in_memory(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent
+) -> None:
+    disk = FaultyDisk(PosixDisk(tmp_path))
+    disk.fail("create", errno.ENOSPC, name=FILE)
+    async with run_store(database, tmp_path, disk=disk) as store:
+        database.fates.append("gone")
+        with pytest.raises(StoreUnavailable):
+            await store.ask(PersistIntent(make_intent(1)))
+        assert "in memory only" in (store.health.reason or "")
+        database.come_back()
+        await settled(store)
+        assert await rows(database) == []
+        await eventually(lambda: store.health.state == "up", "the store to be well again")
+
+
+async def test_list_of_doubts_that_cannot_be_deleted_is_named(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent
+) -> None:
+    disk = FaultyDisk(PosixDisk(tmp_path))
+    disk.fail("remove", errno.EROFS, name=FILE)
+    async with run_store(database, tmp_path, disk=disk) as store:
+        database.fates.append("unconfirmed")
+        with pytest.raises(StoreUnavailable):
+            await store.ask(PersistIntent(make_intent(1)))
+        await store.ask(PersistIntent(make_intent(1)))
+        assert FILE in (store.health.reason or "")
+        await store.copies_written()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
 import orjson
 import pytest
@@ -68,6 +69,13 @@ def test_copy_of_a_magnet_has_no_metainfo() -> None:
 def test_empty_metainfo_is_not_absent_metainfo() -> None:
     stored = Stored(replace(build_intent(1), metainfo=b""), 1)
     assert unpack_copy(ONE, b"".join(pack_copy(stored))).intent.metainfo == b""
+
+
+def test_whole_copy_of_a_daemon_that_thought_otherwise_is_told_apart() -> None:
+    body = orjson.dumps({"id": ONE, "options": {"download_dir": 7}, "metainfo": None})
+    line = b'{"format":"revaer-intent 1","sha256":"%b","intent":%b}\n' % (sha256(body).hexdigest().encode(), body)
+    with pytest.raises(BrokenFile, match="its intent cannot be read"):
+        unpack_copy(ONE, line)
 
 
 def test_head_is_read_without_the_metainfo() -> None:

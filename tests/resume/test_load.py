@@ -467,6 +467,15 @@ async def test_one_torrent_comes_from_its_copy_when_the_database_is_away(
         assert "stands in" in one.detail
 
 
+async def test_one_torrent_that_the_database_lost_comes_from_its_copy(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent
+) -> None:
+    async with run_store(database, tmp_path) as store:
+        await fill(store, make_intent, 1)
+        await database.execute("DELETE FROM torrents")
+        assert (await store.load_one(make_intent(1).torrent_id)).intent == make_intent(1)
+
+
 @pytest.mark.parametrize(
     "case", [("there", UnknownIntent), ("away", StoreUnavailable), ("unreadable", StoreUnavailable)]
 )

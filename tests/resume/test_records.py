@@ -12,10 +12,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from actors import ActorDown, RequestExpired
 from revaer.resume.disk import PosixDisk
 from revaer.resume.messages import FlushRecords, ForgetIntent, MarkClean, PersistIntent, SaveRecord, StoreUnavailable
+from revaer.resume.problems import Problems
 from revaer.resume.record_format import SUFFIX, unpack_record
+from revaer.resume.records import FORGOTTEN, Records
 from revaer.types import TorrentId
 from tests.resume.conftest import MakeIntent, RunStore, names_in, torrent_id
 from tests.resume.faults import AwayDatabase, FaultyDatabase, FaultyDisk, InlineLane
+from tests.resume.test_keeper import Report
 from tests.support.waiting import eventually
 
 ONE, TWO = torrent_id(1), torrent_id(2)
@@ -121,6 +124,16 @@ async def test_record_that_comes_after_the_farewell_is_turned_away(
         await store.ref.tell(SaveRecord(ONE, b"again"))
         await store.ask(FlushRecords())
         assert record_of(tmp_path, ONE) == b"again"
+
+
+async def test_farewells_are_remembered_up_to_a_number(tmp_path: Path, nursery: trio.Nursery) -> None:
+    outcomes: list[str] = []
+    records = Records(PosixDisk(tmp_path), InlineLane(), Problems(Report()), outcomes.append)
+    await records.forget([torrent_id(number) for number in range(FORGOTTEN + 1)])
+    records.save(torrent_id(1), b"late")
+    records.save(torrent_id(0), b"late")
+    assert outcomes == ["forgotten"]
+    assert records.waiting == 1
 
 
 async def test_torrent_whose_files_stay_is_not_forgotten(

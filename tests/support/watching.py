@@ -71,6 +71,16 @@ async def until_listed(node: Daemon, count: int, *, within: float = 20.0) -> lis
     return rows
 
 
+async def until_loaded(node: Daemon, *, within: float = 20.0) -> list[dict[str, Any]]:
+    """Wait until the list of a started daemon says that it is whole; returns it."""
+
+    async def loaded() -> bool:
+        return "loading" not in (await node.api.http.get("/v1/torrents", params={"limit": "1"})).json()
+
+    await eventually(loaded, lambda: f"the whole list\n{node.log_tail()}", within=within)
+    return await node.api.all()
+
+
 def verified_bytes(detail: Mapping[str, Any]) -> int:
     """The verified bytes of all files of a detail: whole pieces only."""
     return sum(int(file["bytes_completed"]) for file in detail["files"])

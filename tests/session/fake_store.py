@@ -1,0 +1,106 @@
+"""A resume store in memory: strict like the real one, and away when a test says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from actors import Actor, Handled, answer
+from revaer.resume.messages import (
+    FlushRecords,
+    ForgetIntent,
+    Intent,
+    IntentConflict,
+    LoadAll,
+    LoadOne,
+    MarkClean,
+    PersistIntent,
+    Recovered,
+    Recovery,
+    RecordVerdict,
+    ResumeMessage,
+    SaveRecord,
+    StoreUnavailable,
+    UnknownIntent,
+    UpdateIntent,
+)
+from revaer.types import TorrentId
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What is stored; outlives the actor.
+
+    Attributes:
+        intents: by identity.
+        records: by identity.
+        is_clean: whether the last stop said that all was saved.
+        is_away: whether the database is away.
+    """
+
+    intents: dict[TorrentId, Intent] = field(default_factory=dict)
+    records: dict[TorrentId, bytes] = field(default_factory=dict)
+    is_clean: bool = True
+    is_away: bool = False
+
+    def recovered(self, torrent_id: TorrentId) -> Recovered:
+        """Return one torrent as it is loaded."""
+        record = self.records.get(torrent_id)
+        verdict = RecordVerdict.MISSING if record is None else RecordVerdict.GOOD
+        return Recovered(self.intents[torrent_id], record, verdict)
+
+
+class FakeStore(Actor[ResumeMessage]):
+    """Serves a shelf."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    async def handle(self, message: ResumeMessage) -> Handled:
+        shelf = self._shelf
+        match message:
+            case SaveRecord(torrent_id, record):
+                if torrent_id in shelf.intents:
+                    shelf.records[torrent_id] = record
+                return None
+            case PersistIntent(intent):
+                self._require_database()
+                if any(intent.hashes.shares(other.hashes) for other in shelf.intents.values()):
+                    raise IntentConflict("one of the hashes is taken")
+                shelf.intents[intent.torrent_id] = intent
+                return answer(message, None)
+            case UpdateIntent(intent):
+                self._update(intent)
+                return answer(message, None)
+            case ForgetIntent(torrent_id):
+                self._require_database()
+                shelf.intents.pop(torrent_id, None)
+                shelf.records.pop(torrent_id, None)
+                return answer(message, None)
+            case FlushRecords():
+                return answer(message, len(shelf.records))
+            case MarkClean():
+                shelf.is_clean = True
+                return answer(message, None)
+            case LoadAll():
+                clean, shelf.is_clean = shelf.is_clean, False
+                stored = tuple(map(shelf.recovered, shelf.intents))
+                return answer(message, Recovery(stored, clean=clean, from_copies=shelf.is_away))
+            case LoadOne(torrent_id):
+                if torrent_id not in shelf.intents:
+                    raise UnknownIntent(torrent_id)
+                return answer(message, shelf.recovered(torrent_id))
+            case _:
+                assert_never(message)
+
+    def _update(self, intent: Intent) -> None:
+        self._require_database()
+        stored = self._shelf.intents.get(intent.torrent_id)
+        if stored is None:
+            raise UnknownIntent(intent.torrent_id)
+        sources = {"magnet": intent.magnet or stored.magnet, "metainfo": intent.metainfo or stored.metainfo}
+        self._shelf.intents[intent.torrent_id] = replace(intent, **sources)  # type: ignore[arg-type]  # two known fields
+
+    def _require_database(self) -> None:
+        if self._shelf.is_away:
+            raise StoreUnavailable("the database is away")

@@ -1,0 +1,118 @@
+"""A session under its real supervisor, between a fake engine and a fake store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from actors import ActorRef, Bus, ChildSpec, Health, Request, Supervisor
+from actors.testing import running
+from revaer.events import Event, coalescing_key, merge
+from revaer.resume.messages import ResumeMessage
+from revaer.selection import evaluate
+from revaer.session.actor import SessionActor
+from revaer.session.messages import AddTorrent, SessionMessage, Snapshot
+from revaer.session.port import EngineSettings
+from revaer.types import TorrentId, TorrentOptions, TorrentState, TorrentView
+from tests.session.fake_engine import FakeEngine, FakeEngines
+from tests.session.fake_store import FakeStore, Shelf
+from tests.support.torrents import make_torrent, payload
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+FILES = {"film.mkv": payload(60_000), "notes/film.nfo": payload(500, seed=1)}
+
+
+def torrent_file(name: str = "Film") -> bytes:
+    """Make a `.torrent`; another name makes another torrent."""
+    return make_torrent(FILES, name=name)
+
+
+class InlineLane:
+    """Runs a blocking call at once: no thread, so a mock clock cannot run ahead of it."""
+
+    async def run(self, fn: Callable[..., T], *args: object, within: float | None = None) -> T:
+        await trio.lowlevel.checkpoint()
+        return fn(*args)
+
+
+@dataclass(slots=True)
+class Node:
+    """What a test holds: engines and shelf outlive sessions, so one node may be started again."""
+
+    root: Path
+    engines: FakeEngines = field(default_factory=FakeEngines)
+    shelf: Shelf = field(default_factory=Shelf)
+    health: Health = field(default_factory=Health)
+    bus: Bus[Event] = field(default_factory=lambda: Bus(key=coalescing_key, merge=merge))
+    session: ActorRef[SessionMessage] = field(default_factory=lambda: ActorRef("session"))
+    supervisor: Supervisor | None = None
+
+    @property
+    def engine(self) -> FakeEngine:
+        """The engine that runs."""
+        return self.engines.now
+
+    @property
+    def downloads(self) -> Path:
+        """Where payload goes."""
+        return self.root / "downloads"
+
+    def options(self, **changes: Any) -> TorrentOptions:
+        """Options of an add."""
+        return TorrentOptions(**({"download_dir": str(self.downloads)} | changes))
+
+    async def ask(self, request: Request[R]) -> R:
+        """Ask the session."""
+        return await self.session.ask(request, within=60.0)  # type: ignore[arg-type]  # one of the session's requests
+
+    async def add(self, name: str = "Film", **changes: Any) -> TorrentView:
+        """Add a torrent."""
+        return await self.ask(AddTorrent(self.options(**changes), metainfo=torrent_file(name)))
+
+    async def views(self) -> dict[TorrentId, TorrentView]:
+        """Return what a list shows."""
+        return {view.id: view for view in (await self.ask(Snapshot())).views}
+
+    async def settled(self, seconds: float = 2.0) -> None:
+        """Let the session work for a while of mock time."""
+        await trio.sleep(seconds)
+        await wait_all_tasks_blocked()
+
+    async def state(self, torrent_id: TorrentId) -> TorrentState:
+        """Return the state of a torrent after the session had time to see what happened."""
+        await self.settled()
+        return (await self.views())[torrent_id].state.kind
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[Node]:
+        """Run the session for the length of a block and stop it orderly."""
+        resume: ActorRef[ResumeMessage] = ActorRef("resume_store")
+        self.session = ActorRef("session")
+
+        def make_session() -> SessionActor:
+            return SessionActor(
+                engine_factory=self.engines,
+                settings=EngineSettings(),
+                state_dir=self.root,
+                resume=resume,
+                bus=self.bus,
+                select=evaluate,
+                health=self.health,
+                lanes=lambda _name, _workers: InlineLane(),
+            )
+
+        children = (
+            ChildSpec(resume, lambda: FakeStore(self.shelf)),
+            ChildSpec(self.session, make_session, stop_within=14.0),
+        )
+        async with running(*children, health=self.health) as supervisor:
+            self.supervisor = supervisor
+            yield self

@@ -1,0 +1,67 @@
+"""Torrents leave: the wish is durable first, and an interrupted removal is finished."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from revaer.resume.messages import Removing
+from revaer.session.messages import ActionRefused, RemoveTorrent, SessionUnavailable
+from tests.session.node import Node
+
+
+@pytest.mark.parametrize(("delete_data", "call"), [(False, "remove"), (True, "remove_with_data")])
+async def test_removed_torrent_is_gone_everywhere(node: Node, *, delete_data: bool, call: str) -> None:
+    async with node.run():
+        key = (await node.add()).id
+        await node.ask(RemoveTorrent(key, delete_data=delete_data))
+        assert (call, key) in node.engine.calls
+        assert not node.shelf.intents
+        assert not await node.views()
+
+
+async def test_removed_torrent_can_be_added_again(node: Node) -> None:
+    async with node.run():
+        await node.ask(RemoveTorrent((await node.add()).id))
+        assert (await node.add()).id in await node.views()
+
+
+async def test_removal_without_the_database_is_unavailable_and_changes_nothing(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+        node.shelf.is_away = True
+        with pytest.raises(SessionUnavailable):
+            await node.ask(RemoveTorrent(key))
+        assert key in node.engine.torrents
+        assert key in await node.views()
+
+
+async def test_payload_that_stays_is_told_and_the_torrent_is_gone(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+        node.engines.faults.refusals["remove_with_data"] = "the disk said no"
+        with pytest.raises(ActionRefused, match="the disk said no"):
+            await node.ask(RemoveTorrent(key, delete_data=True))
+        assert not node.shelf.intents
+        assert not await node.views()
+
+
+async def test_removal_that_a_crash_interrupted_is_finished_at_the_next_start(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+    node.shelf.intents[key] = replace(node.shelf.intents[key], removing=Removing(delete_data=False))
+    async with node.run():
+        await node.settled()
+        assert not await node.views()
+        assert not node.shelf.intents
+
+
+async def test_interrupted_removal_with_data_deletes_the_data_at_the_next_start(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+    node.shelf.intents[key] = replace(node.shelf.intents[key], removing=Removing(delete_data=True))
+    async with node.run():
+        await node.settled()
+        assert ("remove_with_data", key) in node.engine.calls
+        assert not node.shelf.intents

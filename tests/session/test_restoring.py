@@ -1,0 +1,151 @@
+"""Starts: everything stored comes back, with what is on disk, and failures say what to do."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from actors import ActorDown
+from revaer.session.messages import Act, Pause, SessionUnavailable, SetRate
+from revaer.types import TorrentState
+from tests.session.node import FILES, Node
+from tests.support.torrents import write_files
+
+
+async def test_stored_torrents_come_back_with_their_options(node: Node) -> None:
+    async with node.run():
+        first, second = (await node.add("One")).id, (await node.add("Two")).id
+        await node.ask(Act(first, SetRate(9_000, None)))
+        await node.ask(Act(second, Pause()))
+    async with node.run():
+        await node.settled()
+        views = await node.views()
+        assert set(views) == {first, second} == set(node.engine.torrents)
+        assert views[first].descriptor.max_download_bps == 9_000
+        assert views[second].state.kind is TorrentState.STOPPED
+
+
+async def test_orderly_stop_saves_records_and_marks_clean(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+        node.engine.finish(key)
+        await node.settled()
+    assert node.shelf.is_clean
+    assert key in node.shelf.records
+    assert node.engine.is_closed
+
+
+async def test_completion_is_stored_and_survives(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+        node.engine.finish(key)
+        assert await node.state(key) is TorrentState.SEEDING
+        done = (await node.views())[key].descriptor.completed_at
+        assert done is not None
+        assert node.shelf.intents[key].completed_at == done
+
+
+async def test_after_an_unclean_stop_pieces_on_disk_are_claimed_without_a_record(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+    node.shelf.records.clear()
+    node.shelf.is_clean = False
+    write_files(node.downloads, {"film.mkv": FILES["film.mkv"][:40_000]}, name="Film")
+    async with node.run():
+        await node.settled()
+        assert node.engine.torrents[key].spec.have == [True, True, False, False]
+
+
+async def test_after_a_clean_stop_nothing_is_hashed(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+    async with node.run():
+        await node.settled()
+        assert node.engine.torrents[key].spec.have is None
+        assert node.engine.torrents[key].spec.record == node.shelf.records[key]
+
+
+async def test_missing_directory_fails_the_torrent_until_it_is_back(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+    shutil.rmtree(node.downloads)
+    async with node.run():
+        await node.settled()
+        shown = (await node.views())[key].state
+        assert shown.kind is TorrentState.FAILED
+        assert str(node.downloads) in (shown.message or "")
+        assert key not in node.engine.torrents
+        node.downloads.mkdir()
+        await node.settled(120.0)
+        assert key in node.engine.torrents
+        assert await node.state(key) is not TorrentState.FAILED
+
+
+async def test_start_without_the_database_lists_from_copies_and_takes_no_changes(node: Node) -> None:
+    async with node.run():
+        key = (await node.add("One")).id
+    node.shelf.is_away = True
+    async with node.run():
+        await node.settled()
+        assert set(await node.views()) == {key} == set(node.engine.torrents)
+        with pytest.raises(SessionUnavailable):
+            await node.add("Two")
+        node.shelf.is_away = False
+        await node.settled(10.0)
+        assert (await node.add("Two")).id in await node.views()
+
+
+async def test_source_that_cannot_be_read_fails_with_what_to_do_and_the_others_run(node: Node) -> None:
+    async with node.run():
+        broken, whole = (await node.add("One")).id, (await node.add("Two")).id
+    intent = node.shelf.intents[broken]
+    node.shelf.intents[broken] = type(intent)(
+        torrent_id=broken,
+        hashes=intent.hashes,
+        info_hash=intent.info_hash,
+        options=intent.options,
+        added_at=intent.added_at,
+        metainfo=b"rubbish",
+    )
+    async with node.run():
+        await node.settled()
+        views = await node.views()
+        assert views[broken].state.kind is TorrentState.FAILED
+        assert "remove it and add it again" in (views[broken].state.message or "")
+        assert whole in node.engine.torrents
+
+
+async def test_crashed_session_comes_back_with_every_torrent_on_a_fresh_engine(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+        assert node.supervisor is not None
+        node.supervisor.crash("session", RuntimeError("drill"))
+        await node.settled(5.0)
+        assert len(node.engines.opened) == 2
+        assert node.engines.opened[0].is_closed
+        assert key in node.engine.torrents
+        assert set(await node.views()) == {key}
+        assert key in node.shelf.records
+
+
+async def test_asker_of_a_crashing_session_gets_an_error_at_once(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+        assert node.supervisor is not None
+        node.engines.faults.silent.add("pause")
+        node.supervisor.crash("session", RuntimeError("drill"))
+        with pytest.raises(ActorDown):
+            await node.ask(Act(key, Pause()))
+        await node.settled(5.0)
+        assert key in await node.views()
+
+
+async def test_rates_return_to_zero_without_news(node: Node) -> None:
+    async with node.run():
+        key = (await node.add()).id
+        node.engine.run_at(key, 70_000)
+        await node.settled(1.0)
+        assert (await node.views())[key].progress.download_bps == 70_000
+        await node.settled(5.0)
+        assert (await node.views())[key].progress.download_bps == 0
