@@ -64,6 +64,7 @@ def children(parts: Parts) -> tuple[ChildSpec, ...]:
             resume=resume,
             bus=parts.bus,
             select=evaluate,
+            health=parts.health,
         )
 
     def make_api() -> ApiActor:

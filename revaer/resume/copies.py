@@ -24,6 +24,7 @@ from revaer.resume.rows import rows_by_id
 from revaer.types import TorrentId
 
 BATCH: Final = 128
+WAYS: Final = 4
 MAX_HELD: Final = 64 * 1024 * 1024
 """How much metainfo, in bytes, may wait in memory; beyond it copies are made from rows."""
 
@@ -76,7 +77,13 @@ class Copies:
         self._wanted: dict[TorrentId, None] = {}
         self._some_wanted = trio.Event()
         self._keeper: Keeper[Copy] = Keeper(
-            "copies of intents", self._write, problems=problems, batch=BATCH, merge=_merge, on_outcome=self._note
+            "copies of intents",
+            self._write,
+            problems=problems,
+            batch=BATCH,
+            ways=WAYS,
+            merge=_merge,
+            on_outcome=self._note,
         )
 
     @property

@@ -6,7 +6,7 @@ What could not be written goes back to wait and is tried again, with growing pau
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -33,10 +33,11 @@ class Keeper(Generic[T]):
 
     Args:
         what: What is kept, in the plural, for people.
-        write: Writes a batch and returns why some were not written. Any other exception than OSError is a crash.
+        write: Writes some items and returns why some were not written. Called for parts of a batch at the same time.
         merge: Combines a waiting item with a newer one.
         problems: Where failures are reported.
         batch: How many items are written at a time.
+        ways: How many parts a batch is cut into: a disk makes many files durable at once for the price of few.
         on_outcome: Called with a torrent's id and whether its item was written.
     """
 
@@ -47,6 +48,7 @@ class Keeper(Generic[T]):
         *,
         problems: Problems,
         batch: int,
+        ways: int = 1,
         merge: Callable[[T, T], T] = lambda _, newer: newer,
         on_outcome: Callable[[TorrentId, bool], None] = lambda *_: None,
     ) -> None:
@@ -55,6 +57,7 @@ class Keeper(Generic[T]):
         self._write = write
         self._problems = problems
         self._batch = batch
+        self._ways = ways
         self._merge = merge
         self._on_outcome = on_outcome
         self._puts = 0
@@ -120,9 +123,7 @@ class Keeper(Generic[T]):
     async def _write_batch(self) -> Mapping[TorrentId, OSError]:
         chosen = list(self._waiting)[: self._batch]
         self._flying = {torrent_id: self._waiting.pop(torrent_id) for torrent_id in chosen}
-        failures: Mapping[TorrentId, OSError] = {}
-        if chosen:
-            failures = await self._write({torrent_id: entry.item for torrent_id, entry in self._flying.items()})
+        failures = await self._write_parts([(torrent_id, entry.item) for torrent_id, entry in self._flying.items()])
         flown, self._flying = self._flying, {}
         for torrent_id, entry in flown.items():
             if torrent_id not in failures:
@@ -134,6 +135,17 @@ class Keeper(Generic[T]):
         if not self._waiting:
             self._work = trio.Event()
         self._progress.unpark_all()
+        return failures
+
+    async def _write_parts(self, items: Sequence[tuple[TorrentId, T]]) -> Mapping[TorrentId, OSError]:
+        failures: dict[TorrentId, OSError] = {}
+
+        async def write(part: Sequence[tuple[TorrentId, T]]) -> None:
+            failures.update(await self._write(dict(part)))
+
+        async with trio.open_nursery() as nursery:
+            for start in range(min(self._ways, len(items))):
+                nursery.start_soon(write, items[start :: self._ways])
         return failures
 
     def _put_back(self, torrent_id: TorrentId, entry: _Waiting[T]) -> None:

@@ -12,7 +12,8 @@ from revaer.resume.problems import Problems
 from revaer.resume.record_format import SUFFIX, pack_record
 from revaer.types import TorrentId
 
-BATCH: Final = 128
+BATCH: Final = 256
+WAYS: Final = 8
 FORGOTTEN: Final = 10_000
 """How many forgotten torrents are remembered, to turn away records that come after the farewell."""
 
@@ -43,7 +44,7 @@ class Records:
         self._on_save = on_save
         self._forgotten: dict[TorrentId, None] = {}
         self._keeper: Keeper[bytes] = Keeper(
-            "fast-resume records", self._write, problems=problems, batch=BATCH, on_outcome=self._note
+            "fast-resume records", self._write, problems=problems, batch=BATCH, ways=WAYS, on_outcome=self._note
         )
 
     @property

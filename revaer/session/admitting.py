@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from revaer.session.describe import content_path, engine_spec
 from revaer.session.disk import Lane
 from revaer.session.faults import Fault, missing_directory, missing_files, refused, unreadable, unusable_directory
 from revaer.session.messages import ActionRefused, SessionUnavailable
-from revaer.session.planning import Plan, make_plans
+from revaer.session.planning import Plan, make_plans, study
 from revaer.session.policy import reconciliation
 from revaer.session.port import AddSpec
 from revaer.session.torrent import Torrent
@@ -51,6 +52,7 @@ class Admission:
         self._hold = hold
         self._on_admitted = on_admitted
         self._pending: dict[TorrentId, Plan] = {}
+        self._doubtful: set[TorrentId] = set()
         self.was_clean = True
 
     def await_turn(self, plan: Plan) -> None:
@@ -109,6 +111,7 @@ class Admission:
         if plan.trouble:
             self._fail(torrent, unreadable(plan.trouble))
             return
+        plan = await core.lane.run(study, plan)
         fault = await self._storage_fault(torrent, plan)
         if fault is not None:
             self._hold(torrent, fault)
@@ -139,13 +142,27 @@ class Admission:
     async def _add(self, torrent: Torrent, spec: AddSpec) -> None:
         """Hand a torrent to the engine; without its record when that is what the engine refuses."""
         core = self._core
+        if torrent.id in self._doubtful:
+            await self._withdraw(torrent)
         try:
             await core.gate.call(core.engine.add(spec))
+        except SessionUnavailable:
+            self._doubtful.add(torrent.id)
+            raise
         except ActionRefused as error:
             if spec.record is None:
                 raise
             log.warning("record_refused", torrent_id=torrent.id, reason=str(error))
             await core.gate.call(core.engine.add(replace(spec, record=None)))
+
+    async def _withdraw(self, torrent: Torrent) -> None:
+        """Take back what a silent engine may have taken in after all: it would refuse the torrent as known."""
+        core = self._core
+        try:
+            await core.gate.call(core.engine.remove(torrent.id, delete_data=False))
+        except ActionRefused as error:
+            log.info("nothing_to_withdraw", torrent_id=torrent.id, reason=str(error))
+        self._doubtful.discard(torrent.id)
 
     async def _storage_fault(self, torrent: Torrent, plan: Plan) -> Fault | None:
         """Return what is wrong with the torrent's directory or files; adopts the target of an interrupted move."""
@@ -182,7 +199,12 @@ class Admission:
         metainfo = plan.source.metainfo
         if self.was_clean or metainfo is None or not plan.is_verifiable or torrent.removing is not None:
             return None
-        have = await self._verifier.run(partial(whole_pieces, metainfo, torrent.options.download_dir, plan.have or []))
+        left = threading.Event()
+        look = partial(whole_pieces, metainfo, torrent.options.download_dir, plan.have or [], is_cancelled=left.is_set)
+        try:
+            have = await self._verifier.run(look)
+        finally:
+            left.set()  # a thread that nobody waits for any more hashes no further
         log.info("pieces_verified", torrent_id=torrent.id, claimed=sum(plan.have or []), whole=sum(have))
         return have
 

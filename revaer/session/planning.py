@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from revaer.bencode import BencodeError, decode
 from revaer.resume.messages import Intent, Recovered
@@ -11,7 +11,6 @@ from revaer.selection.messages import Decision, InvalidPattern, SelectFunction
 from revaer.session.describe import Source, folder_of, priorities_of
 from revaer.session.policy import files_claimed
 from revaer.session.port import Engine, FileEntry, InvalidMetainfo, Magnet
-from revaer.session.records import record_pieces
 from revaer.session.torrent import payload_path
 
 
@@ -75,19 +74,19 @@ def make_plan(recovered: Recovered, engine: Engine, select: SelectFunction) -> P
     except (InvalidMetainfo, InvalidPattern) as error:
         bare = Source(uri=intent.magnet, magnet=Magnet(intent.hashes, intent.options.name, (), ()))
         return Plan(recovered, bare, trouble=str(error))
-    wished = priorities_of(parsed.files, decisions)
-    have, remembered = _facts(recovered.record, parsed.pieces)
+    return Plan(recovered, source, decisions=decisions, priorities=priorities_of(parsed.files, decisions))
+
+
+def study(plan: Plan) -> Plan:
+    """Read the record of a plan: what it claims and remembers. Slower than the rest, so it comes after the listing."""
+    parsed, wished = plan.source.parsed, plan.priorities
+    if parsed is None or wished is None or plan.recovered.record is None:
+        return plan
+    have, remembered = _facts(plan.recovered.record, parsed.pieces)
     present = _both_wanted(wished, remembered)
     claimed = files_claimed(parsed.files, present, parsed.piece_length, have or [False] * parsed.pieces)
-    return Plan(
-        recovered,
-        source,
-        decisions=decisions,
-        priorities=wished,
-        have=have,
-        remembered=remembered,
-        claims=tuple((file, _least_size(file, parsed.piece_length, have or [])) for file in claimed),
-    )
+    claims = tuple((file, _least_size(file, parsed.piece_length, have or [])) for file in claimed)
+    return replace(plan, have=have, remembered=remembered, claims=claims)
 
 
 def _source(intent: Intent, engine: Engine) -> Source:
@@ -98,23 +97,19 @@ def _source(intent: Intent, engine: Engine) -> Source:
     return Source(uri=intent.magnet, magnet=engine.parse_magnet(intent.magnet))
 
 
-def _facts(record: bytes | None, pieces: int) -> tuple[list[bool] | None, tuple[int, ...] | None]:
+def _facts(record: bytes, pieces: int) -> tuple[list[bool] | None, tuple[int, ...] | None]:
     """Return the claimed pieces and the file priorities of a record; a piece list of another length is no list."""
-    if record is None:
-        return None, None
-    have = record_pieces(record, pieces)
-    return have if have is not None and len(have) == pieces else None, _priorities(record)
-
-
-def _priorities(record: bytes) -> tuple[int, ...] | None:
     try:
         fields = decode(record)
     except BencodeError:
-        return None
-    listed = fields.get(b"file_priority") if isinstance(fields, dict) else None
+        return None, None
+    if not isinstance(fields, dict):
+        return None, None
+    flags, listed = fields.get(b"pieces"), fields.get(b"file_priority")
+    have = [bool(flag & 1) for flag in flags] if isinstance(flags, bytes) and len(flags) == pieces else None
     if not isinstance(listed, list):
-        return None
-    return tuple(value if isinstance(value, int) else 4 for value in listed)
+        return have, None
+    return have, tuple(value if isinstance(value, int) else 4 for value in listed)
 
 
 def _both_wanted(wished: Sequence[int], remembered: Sequence[int] | None) -> list[int]:

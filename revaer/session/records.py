@@ -19,8 +19,8 @@ def record_pieces(record: bytes, count: int | None = None) -> list[bool] | None:
 
     Args:
         record: the record.
-        count: how many pieces the torrent has. The record itself tells it only up to the next multiple of eight; without
-            a count the list may have up to seven flags too many, all false. A list that does not fit is none.
+        count: how many pieces the torrent has. The record tells it only up to the next multiple of eight: without a
+            count the list may have up to seven flags too many, all false. A list that does not fit is none.
     """
     fields = _fields(record)
     pieces = None if fields is None else _bytes(fields.get(b"pieces"))

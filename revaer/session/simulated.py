@@ -206,7 +206,7 @@ class SimulatedEngine:
         chosen = [torrent for torrent in self._torrents.values() if everything or torrent.is_changed]
         for torrent in chosen:
             torrent.is_changed = False
-        self._emit(StatusBatch(tuple(torrent.status() for torrent in chosen)))
+        self.world.deliver(StatusBatch(tuple(torrent.status() for torrent in chosen)))
 
     def request_record(self, torrent_id: TorrentId, *, only_if_changed: bool = True) -> None:
         """See `Engine.request_record`."""
@@ -214,10 +214,10 @@ class SimulatedEngine:
         self.world.advance(trio.current_time())
         torrent = self._find(torrent_id)
         if only_if_changed and not torrent.is_unsaved:
-            self._emit(RecordUnchanged(torrent_id))
+            self.world.deliver(RecordUnchanged(torrent_id))
             return
         torrent.is_unsaved = False
-        self._emit(RecordReady(torrent_id, torrent.record()))
+        self.world.deliver(RecordReady(torrent_id, torrent.record()))
 
     async def next_events(self) -> Sequence[EngineEvent]:
         """See `Engine.next_events`. Raises also EngineMisuse for a second reader."""

@@ -105,12 +105,12 @@ class SimulatedWorld:
         for address in addresses:
             host, _, port = address.rpartition(":")
             if address in self._refused_ports:
-                self._emit(ListenerFailed(address, self._refused_ports[address]))
+                self.deliver(ListenerFailed(address, self._refused_ports[address]))
                 continue
             if port == "0":
                 port, self._used_ports = str(_PORT + self._used_ports), self._used_ports + 1
             self.listening[f"{host}:{port}"] = None
-            self._emit(ListenerUp(f"{host}:{port}"))
+            self.deliver(ListenerUp(f"{host}:{port}"))
 
     def entered(self, torrent: SimulatedTorrent) -> None:
         """Note that a torrent came or was resumed: metadata may be on its way, and trackers hear of it."""
@@ -125,9 +125,9 @@ class SimulatedWorld:
         for url in torrent.trackers if not torrent.paused else ():
             answer = self._trackers.get(url)
             if isinstance(answer, int):
-                self._emit(TrackerAnswered(torrent.spec.torrent_id, url, answer))
+                self.deliver(TrackerAnswered(torrent.spec.torrent_id, url, answer))
             elif answer is not None:
-                self._emit(TrackerFailed(torrent.spec.torrent_id, url, answer))
+                self.deliver(TrackerFailed(torrent.spec.torrent_id, url, answer))
 
     def check(self, torrent: SimulatedTorrent) -> None:
         """Begin to check: what is on disk now is what it will have."""
@@ -177,7 +177,8 @@ class SimulatedWorld:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _emit(self, event: EngineEvent) -> None:
+    def deliver(self, event: EngineEvent) -> None:
+        """Tell the session of something, unless it is to be lost."""
         self.counts[type(event).__name__] += 1
         if self._to_drop:
             self._to_drop -= 1
@@ -231,7 +232,7 @@ class SimulatedWorld:
             torrent.was_finished = True
             torrent.rate, torrent.credit = 0, 0.0
             torrent.is_changed = torrent.is_unsaved = True
-            self._emit(DownloadFinished(torrent.spec.torrent_id))
+            self.deliver(DownloadFinished(torrent.spec.torrent_id))
 
     def _receive(self, torrent: SimulatedTorrent) -> None:
         for piece in torrent.missing():
@@ -252,7 +253,7 @@ class SimulatedWorld:
         path = str(next(iter(self._paths(torrent, torrent.download_dir)), torrent.download_dir))
         torrent.error, torrent.rate, torrent.credit = f"{path}: {message}", 0, 0.0
         torrent.is_changed = True
-        self._emit(StorageFailed(torrent.spec.torrent_id, path, number, message))
+        self.deliver(StorageFailed(torrent.spec.torrent_id, path, number, message))
 
     def _trouble(self, directory: str) -> tuple[int, str] | None:
         for broken, trouble in self._broken.items():
@@ -268,13 +269,13 @@ class SimulatedWorld:
             torrent.hashes = seeder.parsed.hashes
             if torrent.choosing:
                 torrent.priorities = [0] * len(torrent.priorities)
-            self._emit(MetadataArrived(torrent.spec.torrent_id, seeder.metainfo, seeder.parsed))
+            self.deliver(MetadataArrived(torrent.spec.torrent_id, seeder.metainfo, seeder.parsed))
 
     def _end_check(self, torrent: SimulatedTorrent) -> None:
         torrent.since, torrent.check_until = torrent.check_until or torrent.since, None
         torrent.have = torrent.checks_to or torrent.have
         torrent.is_changed = torrent.is_unsaved = True
-        self._emit(CheckFinished(torrent.spec.torrent_id))
+        self.deliver(CheckFinished(torrent.spec.torrent_id))
 
     def _paths(self, torrent: SimulatedTorrent, directory: str) -> list[Path]:
         if torrent.parsed is None:

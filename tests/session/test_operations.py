@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from revaer.session.messages import (
     Act,
@@ -28,7 +29,9 @@ from revaer.types import Priority, SelectionRules, TorrentId, TorrentOptions, To
 from tests.session.conftest import House, add
 
 
-async def test_pause_is_applied_and_durable_when_answered(house: House, options: TorrentOptions, film: bytes) -> None:
+async def test_pause_is_applied_and_durable_when_answered(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
+) -> None:
     house.engine.world.seed(film, rate=1_000)
     view = await add(house, options, film)
     await house.until(view.id, TorrentState.DOWNLOADING)
@@ -41,14 +44,18 @@ async def test_pause_is_applied_and_durable_when_answered(house: House, options:
     assert not house.kept.intents[view.id].options.paused
 
 
-async def test_finished_and_paused_is_completed(house: House, options: TorrentOptions, film: bytes) -> None:
+async def test_finished_and_paused_is_completed(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
+) -> None:
     house.engine.world.seed(film)
     view = await add(house, options, film)
     await house.until(view.id, TorrentState.SEEDING)
     assert (await house.ask(Act(view.id, Pause()))).state.kind is TorrentState.COMPLETED
 
 
-async def test_nothing_changes_while_the_database_is_away(house: House, options: TorrentOptions, film: bytes) -> None:
+async def test_nothing_changes_while_the_database_is_away(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
+) -> None:
     view = await add(house, options, film)
     house.kept.is_away = True
     with pytest.raises(SessionUnavailable):
@@ -59,7 +66,9 @@ async def test_nothing_changes_while_the_database_is_away(house: House, options:
     assert unchanged.state.kind is not TorrentState.STOPPED
 
 
-async def test_rate_and_order_are_shown_and_stored(house: House, options: TorrentOptions, film: bytes) -> None:
+async def test_rate_and_order_are_shown_and_stored(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
+) -> None:
     view = await add(house, options, film)
     after = await house.ask(Act(view.id, SetRate(1_000, None)))
     assert after.descriptor.max_download_bps == 1_000
@@ -69,14 +78,18 @@ async def test_rate_and_order_are_shown_and_stored(house: House, options: Torren
     assert (stored.max_download_bps, stored.sequential) == (1_000, True)
 
 
-async def test_refused_rate_leaves_the_old_one_stored(house: House, options: TorrentOptions, film: bytes) -> None:
+async def test_refused_rate_leaves_the_old_one_stored(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
+) -> None:
     view = await add(house, options, film)
     with pytest.raises(ActionRefused):
         await house.ask(Act(view.id, SetRate(-5, None)))
     await house.settle(lambda: house.kept.intents[view.id].options.max_download_bps is None)
 
 
-async def test_move_takes_the_payload_along(house: House, options: TorrentOptions, film: bytes, tmp_path: Path) -> None:
+async def test_move_takes_the_payload_along(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes, tmp_path: Path
+) -> None:
     house.engine.world.seed(film)
     view = await add(house, options, film)
     await house.until(view.id, TorrentState.SEEDING)
@@ -88,7 +101,9 @@ async def test_move_takes_the_payload_along(house: House, options: TorrentOption
     assert house.kept.intents[view.id].moving_to is None
 
 
-async def test_recheck_reannounce_and_queue_answer(house: House, options: TorrentOptions, film: bytes) -> None:
+async def test_recheck_reannounce_and_queue_answer(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
+) -> None:
     house.engine.world.seed(film)
     view = await add(house, options, film)
     await house.until(view.id, TorrentState.SEEDING)
@@ -100,7 +115,7 @@ async def test_recheck_reannounce_and_queue_answer(house: House, options: Torren
 
 
 async def test_deadline_of_a_piece_that_does_not_exist_is_refused(
-    house: House, options: TorrentOptions, film: bytes
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
 ) -> None:
     view = await add(house, options, film)
     with pytest.raises(ActionRefused):
@@ -110,12 +125,16 @@ async def test_deadline_of_a_piece_that_does_not_exist_is_refused(
 @pytest.mark.parametrize(
     "message", [Act(TorrentId("x"), Pause()), Inspect(TorrentId("x")), RemoveTorrent(TorrentId("x"))]
 )
-async def test_unknown_torrent_is_refused(house: House, message: object) -> None:
+async def test_unknown_torrent_is_refused(
+    house: House, autojump_clock: trio.testing.MockClock, message: object
+) -> None:
     with pytest.raises(UnknownTorrent):
         await house.ask(message)
 
 
-async def test_select_answers_with_the_rule_of_every_file(house: House, options: TorrentOptions, film: bytes) -> None:
+async def test_select_answers_with_the_rule_of_every_file(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
+) -> None:
     view = await add(house, options, film)
     detail = await house.ask(Select(view.id, SelectionRules(exclude=("*.nfo",), skip_fluff=True)))
     wanted = {file.path: file.selected for file in detail.files}
@@ -127,7 +146,7 @@ async def test_select_answers_with_the_rule_of_every_file(house: House, options:
 
 
 async def test_more_selected_after_completion_completes_again(
-    house: House, options: TorrentOptions, film: bytes
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
 ) -> None:
     house.engine.world.seed(film)
     view = await add(house, replace(options, selection=SelectionRules(skip_fluff=True)), film)
@@ -139,7 +158,9 @@ async def test_more_selected_after_completion_completes_again(
     assert house.reader.kinds(view.id).count("completed") == 2
 
 
-async def test_remove_with_data_deletes_only_its_own_files(house: House, options: TorrentOptions, film: bytes) -> None:
+async def test_remove_with_data_deletes_only_its_own_files(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
+) -> None:
     house.engine.world.seed(film)
     view = await add(house, options, film)
     await house.until(view.id, TorrentState.SEEDING)
@@ -152,13 +173,17 @@ async def test_remove_with_data_deletes_only_its_own_files(house: House, options
     assert (await house.snapshot()).views == ()
 
 
-async def test_removed_torrent_can_be_added_again(house: House, options: TorrentOptions, film: bytes) -> None:
+async def test_removed_torrent_can_be_added_again(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
+) -> None:
     view = await add(house, options, film)
     await house.ask(RemoveTorrent(view.id))
     assert (await add(house, options, film)).id != view.id
 
 
-async def test_rates_return_to_zero_on_a_stall(house: House, options: TorrentOptions, film: bytes) -> None:
+async def test_rates_return_to_zero_on_a_stall(
+    house: House, autojump_clock: trio.testing.MockClock, options: TorrentOptions, film: bytes
+) -> None:
     house.engine.world.seed(film, rate=20_000)
     view = await add(house, options, film)
     await trio.sleep(4)

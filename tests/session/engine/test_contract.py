@@ -73,8 +73,7 @@ async def test_magnet_asks_for_nothing_before_files_are_chosen(rig: Rig, version
     await rig.engine.add(spec)
     await rig.meet(spec.torrent_id)
     arrived = await rig.event(MetadataArrived)
-    status = await rig.status(spec.torrent_id)
-    assert status.state is EngineState.FETCHING_METADATA
+    await rig.status(spec.torrent_id, until=lambda status: status.state is EngineState.FETCHING_METADATA)
     assert not any(path.is_file() for path in rig.downloads.rglob("*"))
     assert not [event for event in rig.events if isinstance(event, DownloadFinished)]
     assert arrived.parsed.name == NAME

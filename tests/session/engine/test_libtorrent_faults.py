@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import libtorrent as lt
 import pytest
 import trio
 
+from revaer.session.adapter import LibtorrentEngine
 from revaer.session.libtorrent_engine import open_libtorrent
 from revaer.session.port import (
     DownloadFinished,
+    EngineRefused,
     InvalidSetting,
     ListenerFailed,
     MetadataArrived,
-    RecordRejected,
     RecordReady,
+    RecordRejected,
     StorageFailed,
     TrackerFailed,
 )
 from tests.session.engine.conftest import FILES, NAME, Rig, loopback, open_rig, torrent
-from tests.support.torrents import make_torrent, payload, write_files
+from tests.support.torrents import magnet_for, make_torrent, payload, write_files
 
 pytestmark = pytest.mark.swarm
 
@@ -73,15 +76,17 @@ async def test_silent_tracker_does_not_hold_up_the_end(rig: Rig) -> None:
     async with listener:
         url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}/announce"
         await rig.engine.add(rig.spec(torrent(), trackers=(url,)))
-        await listener.accept()
-        began = trio.current_time()
-        await rig.engine.close(within=0.5)
-        assert trio.current_time() - began < 5.0
+        async with await listener.accept():
+            began = trio.current_time()
+            await rig.engine.close(within=0.5)
+            assert trio.current_time() - began < 5.0
 
 
 async def test_taken_port_is_told(rig: Rig, tmp_path: Path) -> None:
     engine = await open_libtorrent(
-        loopback(listen=(rig.engine.listening()[0],), extra={"max_retry_port_bind": 0, "listen_system_port_fallback": False}),
+        loopback(
+            listen=(rig.engine.listening()[0],), extra={"max_retry_port_bind": 0, "listen_system_port_fallback": False}
+        ),
         state_dir=tmp_path,
     )
     with trio.fail_after(5):
@@ -99,10 +104,20 @@ async def test_metadata_with_unsafe_names_fails_the_magnet_before_any_payload(ri
     files = {"con": payload(20_000), "ok": payload(100)}
     metainfo = make_torrent(files, name=NAME)
     root = write_files(rig.folder / "seed", files, name=NAME)
-    assert rig.seeder is not None
-    with pytest.raises(Exception, match="reserved"):
-        await rig.seeder.add(rig.spec(metainfo, download_dir=str(root)))
+    assert isinstance(rig.seeder, LibtorrentEngine)
+    parameters = lt.load_torrent_buffer(metainfo)
+    parameters.save_path = str(root)
+    rig.seeder._library.session.async_add_torrent(parameters)  # ours would refuse it
+    spec = rig.spec(magnet_for(metainfo))
+    await rig.engine.add(spec)
+    await rig.meet(spec.torrent_id)
+    status = await rig.status(spec.torrent_id, until=lambda status: status.error is not None)
+    assert "reserved" in (status.error or "")
+    assert status.paused
     assert not [event for event in rig.events if isinstance(event, MetadataArrived)]
+    assert not list(rig.downloads.iterdir())
+    with pytest.raises(EngineRefused, match="unusable"):
+        await rig.engine.resume(spec.torrent_id, auto_managed=False)
 
 
 async def test_files_that_differ_by_case_and_marks_keep_their_names(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ def test_unusable_metainfo_is_refused_with_its_reason(metainfo: bytes, message: 
 )
 def test_unsafe_names_are_refused_everywhere(name: bytes) -> None:
     for metainfo in (broken(name=name), listing([name], ["b"])):
-        with pytest.raises(InvalidMetainfo, match="name|path"):
+        with pytest.raises(InvalidMetainfo, match=r"name|path"):
             parse_metainfo(metainfo)
 
 
@@ -161,13 +162,10 @@ def test_no_bytes_crash_the_reader(data: bytes) -> None:
 
 @given(st.data())
 def test_no_damage_crashes_the_reader(data: st.DataObject) -> None:
-    version = data.draw(st.sampled_from(["v1", "v2", "hybrid"]))
+    versions: list[Version] = ["v1", "v2", "hybrid"]
+    version = data.draw(st.sampled_from(versions))
     metainfo = bytearray(make_torrent({"a/b": b"1" * 20_000, "c": b"2"}, name="n", version=version))
     for _ in range(data.draw(st.integers(1, 4))):
         metainfo[data.draw(st.integers(0, len(metainfo) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        parsed = parse_metainfo(bytes(metainfo))
-    except InvalidMetainfo as error:
-        assert str(error)
-    else:
-        assert parsed.pieces > 0
+    with contextlib.suppress(InvalidMetainfo):
+        assert parse_metainfo(bytes(metainfo)).pieces > 0

@@ -115,6 +115,8 @@ class FakeEngine:
             torrent.have = list(spec.have or [False] * parsed.pieces)
         self.torrents[spec.torrent_id] = torrent
         self._changed[spec.torrent_id] = None
+        if "answer to add" in self.faults.silent:
+            await trio.sleep_forever()
 
     async def remove(self, torrent_id: TorrentId, *, delete_data: bool) -> None:
         await self._enter("remove_with_data" if delete_data else "remove", torrent_id)
@@ -276,4 +278,3 @@ class FakeEngines:
         assert all(engine.is_closed for engine in self.opened), "an engine is opened when the one before is closed"
         self.opened.append(FakeEngine(self.faults))
         return self.now
-

@@ -15,9 +15,9 @@ from revaer.resume.messages import (
     LoadOne,
     MarkClean,
     PersistIntent,
+    RecordVerdict,
     Recovered,
     Recovery,
-    RecordVerdict,
     ResumeMessage,
     SaveRecord,
     StoreUnavailable,
@@ -57,26 +57,38 @@ class FakeStore(Actor[ResumeMessage]):
         self._shelf = shelf
 
     async def handle(self, message: ResumeMessage) -> Handled:
-        shelf = self._shelf
         match message:
+            case PersistIntent() | UpdateIntent() | ForgetIntent():
+                return self._change(message)
             case SaveRecord(torrent_id, record):
-                if torrent_id in shelf.intents:
-                    shelf.records[torrent_id] = record
+                if torrent_id in self._shelf.intents:
+                    self._shelf.records[torrent_id] = record
                 return None
+            case LoadAll() | LoadOne() | FlushRecords() | MarkClean():
+                return self._serve(message)
+            case _:
+                assert_never(message)
+
+    def _change(self, message: PersistIntent | UpdateIntent | ForgetIntent) -> Handled:
+        shelf = self._shelf
+        self._require_database()
+        match message:
             case PersistIntent(intent):
-                self._require_database()
                 if any(intent.hashes.shares(other.hashes) for other in shelf.intents.values()):
                     raise IntentConflict("one of the hashes is taken")
                 shelf.intents[intent.torrent_id] = intent
-                return answer(message, None)
             case UpdateIntent(intent):
                 self._update(intent)
-                return answer(message, None)
             case ForgetIntent(torrent_id):
-                self._require_database()
                 shelf.intents.pop(torrent_id, None)
                 shelf.records.pop(torrent_id, None)
-                return answer(message, None)
+            case _:
+                assert_never(message)
+        return answer(message, None)
+
+    def _serve(self, message: LoadAll | LoadOne | FlushRecords | MarkClean) -> Handled:
+        shelf = self._shelf
+        match message:
             case FlushRecords():
                 return answer(message, len(shelf.records))
             case MarkClean():
@@ -94,7 +106,6 @@ class FakeStore(Actor[ResumeMessage]):
                 assert_never(message)
 
     def _update(self, intent: Intent) -> None:
-        self._require_database()
         stored = self._shelf.intents.get(intent.torrent_id)
         if stored is None:
             raise UnknownIntent(intent.torrent_id)

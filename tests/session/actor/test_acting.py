@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+from trio.testing import MockClock
+
+from actors import Request
 from revaer.session.messages import (
     Act,
     Action,
@@ -26,12 +30,12 @@ from revaer.session.messages import (
     UnknownTorrent,
 )
 from revaer.types import Priority, SelectionRules, TorrentId, TorrentState
-from tests.session.node import Node
+from tests.session.actor.node import Node
 
 NOBODY = TorrentId("01890000-0000-7000-8000-000000000000")
 
 
-async def test_paused_torrent_stops_and_the_wish_is_stored(node: Node) -> None:
+async def test_paused_torrent_stops_and_the_wish_is_stored(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         view = await node.ask(Act(key, Pause()))
@@ -40,7 +44,7 @@ async def test_paused_torrent_stops_and_the_wish_is_stored(node: Node) -> None:
         assert node.shelf.intents[key].options.paused
 
 
-async def test_resumed_torrent_runs_again(node: Node) -> None:
+async def test_resumed_torrent_runs_again(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add(paused=True)).id
         assert await node.state(key) is TorrentState.STOPPED
@@ -49,7 +53,7 @@ async def test_resumed_torrent_runs_again(node: Node) -> None:
         assert not node.shelf.intents[key].options.paused
 
 
-async def test_rate_is_capped_shown_and_stored(node: Node) -> None:
+async def test_rate_is_capped_shown_and_stored(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         view = await node.ask(Act(key, SetRate(50_000, None)))
@@ -57,14 +61,14 @@ async def test_rate_is_capped_shown_and_stored(node: Node) -> None:
         assert node.shelf.intents[key].options.max_download_bps == 50_000
 
 
-async def test_sequential_is_shown_and_stored(node: Node) -> None:
+async def test_sequential_is_shown_and_stored(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         assert (await node.ask(Act(key, SetSequential(enable=True)))).descriptor.sequential
         assert node.shelf.intents[key].options.sequential
 
 
-async def test_moved_torrent_is_stored_in_its_new_directory(node: Node) -> None:
+async def test_moved_torrent_is_stored_in_its_new_directory(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         target = str(node.root / "elsewhere")
@@ -75,7 +79,7 @@ async def test_moved_torrent_is_stored_in_its_new_directory(node: Node) -> None:
         assert node.shelf.intents[key].moving_to is None
 
 
-async def test_refused_move_leaves_everything_as_it_was(node: Node) -> None:
+async def test_refused_move_leaves_everything_as_it_was(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.engines.faults.refusals["move"] = "a file is in the way"
@@ -96,14 +100,14 @@ async def test_refused_move_leaves_everything_as_it_was(node: Node) -> None:
     ],
     ids=["reannounce", "recheck", "deadline", "queue"],
 )
-async def test_action_reaches_the_engine(node: Node, action: Action, call: str) -> None:
+async def test_action_reaches_the_engine(node: Node, clock: MockClock, action: Action, call: str) -> None:
     async with node.run():
         key = (await node.add()).id
         await node.ask(Act(key, action))
         assert (call, key) in node.engine.calls
 
 
-async def test_refused_pause_is_not_stored(node: Node) -> None:
+async def test_refused_pause_is_not_stored(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.engines.faults.refusals["pause"] = "not now"
@@ -113,7 +117,7 @@ async def test_refused_pause_is_not_stored(node: Node) -> None:
         assert not node.shelf.intents[key].options.paused
 
 
-async def test_action_without_the_database_is_unavailable_and_changes_nothing(node: Node) -> None:
+async def test_action_without_the_database_is_unavailable_and_changes_nothing(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.shelf.is_away = True
@@ -123,7 +127,7 @@ async def test_action_without_the_database_is_unavailable_and_changes_nothing(no
         assert await node.state(key) is TorrentState.DOWNLOADING
 
 
-async def test_silent_engine_makes_an_action_unavailable(node: Node) -> None:
+async def test_silent_engine_makes_an_action_unavailable(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.engines.faults.silent.add("set_rate")
@@ -144,13 +148,13 @@ async def test_silent_engine_makes_an_action_unavailable(node: Node) -> None:
     ],
     ids=["act", "select", "inspect", "remove", "connect"],
 )
-async def test_unknown_torrent_is_refused(node: Node, request_) -> None:
+async def test_unknown_torrent_is_refused(node: Node, clock: MockClock, request_: Request[Any]) -> None:
     async with node.run():
         with pytest.raises(UnknownTorrent):
             await node.ask(request_)
 
 
-async def test_new_rules_reach_the_engine_the_store_and_the_detail(node: Node) -> None:
+async def test_new_rules_reach_the_engine_the_store_and_the_detail(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         detail = await node.ask(Select(key, SelectionRules(exclude=("*.nfo",))))
@@ -159,7 +163,7 @@ async def test_new_rules_reach_the_engine_the_store_and_the_detail(node: Node) -
         assert node.shelf.intents[key].options.selection.exclude == ("*.nfo",)
 
 
-async def test_refused_rules_are_not_kept(node: Node) -> None:
+async def test_refused_rules_are_not_kept(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.engines.faults.refusals["set_file_priorities"] = "no"
@@ -170,7 +174,7 @@ async def test_refused_rules_are_not_kept(node: Node) -> None:
         assert all(file.selected for file in (await node.ask(Inspect(key))).files)
 
 
-async def test_detail_shows_files_with_what_is_there(node: Node) -> None:
+async def test_detail_shows_files_with_what_is_there(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.engine.finish(key)
@@ -182,7 +186,7 @@ async def test_detail_shows_files_with_what_is_there(node: Node) -> None:
         ]
 
 
-async def test_detail_is_served_while_the_database_and_the_engine_are_away(node: Node) -> None:
+async def test_detail_is_served_while_the_database_and_the_engine_are_away(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.shelf.is_away = True
@@ -190,7 +194,7 @@ async def test_detail_is_served_while_the_database_and_the_engine_are_away(node:
         assert [file.bytes_completed for file in (await node.ask(Inspect(key))).files] == [0, 0]
 
 
-async def test_report_tells_of_the_engine(node: Node) -> None:
+async def test_report_tells_of_the_engine(node: Node, clock: MockClock) -> None:
     async with node.run():
         report = await node.ask(ReportEngine())
         assert (report.engine, report.peers, report.listening) == ("fake", 3, ("127.0.0.1:6881",))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import shutil
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from actors import ActorDown
 from revaer.session.messages import Act, Pause, SessionUnavailable, SetRate
 from revaer.types import TorrentState
-from tests.session.node import FILES, Node
+from tests.session.actor.node import FILES, Node
 from tests.support.torrents import write_files
 
 
-async def test_stored_torrents_come_back_with_their_options(node: Node) -> None:
+async def test_stored_torrents_come_back_with_their_options(node: Node, clock: MockClock) -> None:
     async with node.run():
         first, second = (await node.add("One")).id, (await node.add("Two")).id
         await node.ask(Act(first, SetRate(9_000, None)))
@@ -26,7 +28,7 @@ async def test_stored_torrents_come_back_with_their_options(node: Node) -> None:
         assert views[second].state.kind is TorrentState.STOPPED
 
 
-async def test_orderly_stop_saves_records_and_marks_clean(node: Node) -> None:
+async def test_orderly_stop_saves_records_and_marks_clean(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.engine.finish(key)
@@ -36,7 +38,7 @@ async def test_orderly_stop_saves_records_and_marks_clean(node: Node) -> None:
     assert node.engine.is_closed
 
 
-async def test_completion_is_stored_and_survives(node: Node) -> None:
+async def test_completion_is_stored_and_survives(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.engine.finish(key)
@@ -46,7 +48,7 @@ async def test_completion_is_stored_and_survives(node: Node) -> None:
         assert node.shelf.intents[key].completed_at == done
 
 
-async def test_after_an_unclean_stop_pieces_on_disk_are_claimed_without_a_record(node: Node) -> None:
+async def test_after_an_unclean_stop_pieces_on_disk_are_claimed_without_a_record(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
     node.shelf.records.clear()
@@ -57,7 +59,7 @@ async def test_after_an_unclean_stop_pieces_on_disk_are_claimed_without_a_record
         assert node.engine.torrents[key].spec.have == [True, True, False, False]
 
 
-async def test_after_a_clean_stop_nothing_is_hashed(node: Node) -> None:
+async def test_after_a_clean_stop_nothing_is_hashed(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
     async with node.run():
@@ -66,7 +68,7 @@ async def test_after_a_clean_stop_nothing_is_hashed(node: Node) -> None:
         assert node.engine.torrents[key].spec.record == node.shelf.records[key]
 
 
-async def test_missing_directory_fails_the_torrent_until_it_is_back(node: Node) -> None:
+async def test_missing_directory_fails_the_torrent_until_it_is_back(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
     shutil.rmtree(node.downloads)
@@ -82,7 +84,7 @@ async def test_missing_directory_fails_the_torrent_until_it_is_back(node: Node) 
         assert await node.state(key) is not TorrentState.FAILED
 
 
-async def test_start_without_the_database_lists_from_copies_and_takes_no_changes(node: Node) -> None:
+async def test_start_without_the_database_lists_from_copies_and_takes_no_changes(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add("One")).id
     node.shelf.is_away = True
@@ -96,7 +98,9 @@ async def test_start_without_the_database_lists_from_copies_and_takes_no_changes
         assert (await node.add("Two")).id in await node.views()
 
 
-async def test_source_that_cannot_be_read_fails_with_what_to_do_and_the_others_run(node: Node) -> None:
+async def test_source_that_cannot_be_read_fails_with_what_to_do_and_the_others_run(
+    node: Node, clock: MockClock
+) -> None:
     async with node.run():
         broken, whole = (await node.add("One")).id, (await node.add("Two")).id
     intent = node.shelf.intents[broken]
@@ -116,7 +120,7 @@ async def test_source_that_cannot_be_read_fails_with_what_to_do_and_the_others_r
         assert whole in node.engine.torrents
 
 
-async def test_crashed_session_comes_back_with_every_torrent_on_a_fresh_engine(node: Node) -> None:
+async def test_crashed_session_comes_back_with_every_torrent_on_a_fresh_engine(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         assert node.supervisor is not None
@@ -129,19 +133,29 @@ async def test_crashed_session_comes_back_with_every_torrent_on_a_fresh_engine(n
         assert key in node.shelf.records
 
 
-async def test_asker_of_a_crashing_session_gets_an_error_at_once(node: Node) -> None:
+async def test_asker_of_a_crashing_session_gets_an_error_at_once(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         assert node.supervisor is not None
         node.engines.faults.silent.add("pause")
-        node.supervisor.crash("session", RuntimeError("drill"))
-        with pytest.raises(ActorDown):
-            await node.ask(Act(key, Pause()))
+
+        async def ask() -> None:
+            with pytest.raises(ActorDown):
+                await node.ask(Act(key, Pause()))
+
+        begun = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            while ("pause", key) not in node.engine.calls:
+                await trio.lowlevel.checkpoint()
+            node.supervisor.crash("session", RuntimeError("drill"))
+        assert trio.current_time() == begun
+        node.engines.faults.silent.clear()
         await node.settled(5.0)
         assert key in await node.views()
 
 
-async def test_rates_return_to_zero_without_news(node: Node) -> None:
+async def test_rates_return_to_zero_without_news(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.engine.run_at(key, 70_000)
@@ -149,3 +163,17 @@ async def test_rates_return_to_zero_without_news(node: Node) -> None:
         assert (await node.views())[key].progress.download_bps == 70_000
         await node.settled(5.0)
         assert (await node.views())[key].progress.download_bps == 0
+
+
+async def test_torrent_that_a_silent_engine_took_in_is_restored_when_it_speaks_again(
+    node: Node, clock: MockClock
+) -> None:
+    async with node.run():
+        key = (await node.add()).id
+    node.engines.faults.silent.add("answer to add")
+    async with node.run():
+        await node.settled(11.0)
+        node.engines.faults.silent.clear()
+        await node.settled(5.0)
+        assert key in node.engine.torrents
+        assert await node.state(key) is TorrentState.DOWNLOADING

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from trio.testing import MockClock
 
 from revaer.resume.messages import Removing
 from revaer.session.messages import ActionRefused, RemoveTorrent, SessionUnavailable
-from tests.session.node import Node
+from tests.session.actor.node import Node
 
 
 @pytest.mark.parametrize(("delete_data", "call"), [(False, "remove"), (True, "remove_with_data")])
-async def test_removed_torrent_is_gone_everywhere(node: Node, *, delete_data: bool, call: str) -> None:
+async def test_removed_torrent_is_gone_everywhere(
+    node: Node, clock: MockClock, *, delete_data: bool, call: str
+) -> None:
     async with node.run():
         key = (await node.add()).id
         await node.ask(RemoveTorrent(key, delete_data=delete_data))
@@ -21,13 +24,13 @@ async def test_removed_torrent_is_gone_everywhere(node: Node, *, delete_data: bo
         assert not await node.views()
 
 
-async def test_removed_torrent_can_be_added_again(node: Node) -> None:
+async def test_removed_torrent_can_be_added_again(node: Node, clock: MockClock) -> None:
     async with node.run():
         await node.ask(RemoveTorrent((await node.add()).id))
         assert (await node.add()).id in await node.views()
 
 
-async def test_removal_without_the_database_is_unavailable_and_changes_nothing(node: Node) -> None:
+async def test_removal_without_the_database_is_unavailable_and_changes_nothing(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.shelf.is_away = True
@@ -37,7 +40,7 @@ async def test_removal_without_the_database_is_unavailable_and_changes_nothing(n
         assert key in await node.views()
 
 
-async def test_payload_that_stays_is_told_and_the_torrent_is_gone(node: Node) -> None:
+async def test_payload_that_stays_is_told_and_the_torrent_is_gone(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
         node.engines.faults.refusals["remove_with_data"] = "the disk said no"
@@ -47,7 +50,7 @@ async def test_payload_that_stays_is_told_and_the_torrent_is_gone(node: Node) ->
         assert not await node.views()
 
 
-async def test_removal_that_a_crash_interrupted_is_finished_at_the_next_start(node: Node) -> None:
+async def test_removal_that_a_crash_interrupted_is_finished_at_the_next_start(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
     node.shelf.intents[key] = replace(node.shelf.intents[key], removing=Removing(delete_data=False))
@@ -57,7 +60,7 @@ async def test_removal_that_a_crash_interrupted_is_finished_at_the_next_start(no
         assert not node.shelf.intents
 
 
-async def test_interrupted_removal_with_data_deletes_the_data_at_the_next_start(node: Node) -> None:
+async def test_interrupted_removal_with_data_deletes_the_data_at_the_next_start(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
     node.shelf.intents[key] = replace(node.shelf.intents[key], removing=Removing(delete_data=True))

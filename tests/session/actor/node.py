@@ -20,8 +20,8 @@ from revaer.session.actor import SessionActor
 from revaer.session.messages import AddTorrent, SessionMessage, Snapshot
 from revaer.session.port import EngineSettings
 from revaer.types import TorrentId, TorrentOptions, TorrentState, TorrentView
-from tests.session.fake_engine import FakeEngine, FakeEngines
-from tests.session.fake_store import FakeStore, Shelf
+from tests.session.actor.fake_engine import FakeEngine, FakeEngines
+from tests.session.actor.fake_store import FakeStore, Shelf
 from tests.support.torrents import make_torrent, payload
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class Node:
 
     async def ask(self, request: Request[R]) -> R:
         """Ask the session."""
-        return await self.session.ask(request, within=60.0)  # type: ignore[arg-type]  # one of the session's requests
+        return await self.session.ask(request, within=60.0)
 
     async def add(self, name: str = "Film", **changes: Any) -> TorrentView:
         """Add a torrent."""
