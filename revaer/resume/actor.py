@@ -13,7 +13,7 @@ import trio
 
 from actors import Actor, BlockingLane, Handled, later
 from revaer.database.messages import Database
-from revaer.resume import copies, doubts, marker, records
+from revaer.resume import doubts, marker, records
 from revaer.resume.copies import Copies
 from revaer.resume.disk import Disk, Lane, PosixDisk
 from revaer.resume.doubts import Doubts
@@ -38,7 +38,7 @@ from revaer.resume.records import Records, SaveOutcome
 from revaer.resume.scan import sweep
 
 _FLUSH_WITHIN: Final = 1.5
-_LANE_WORKERS: Final = records.WAYS + copies.WAYS + 4
+_LANE_WORKERS: Final = records.WAYS + 4
 
 
 def _ignore(_: SaveOutcome) -> None:

@@ -24,7 +24,6 @@ from revaer.resume.rows import rows_by_id
 from revaer.types import TorrentId
 
 BATCH: Final = 128
-WAYS: Final = 4
 MAX_HELD: Final = 64 * 1024 * 1024
 """How much metainfo, in bytes, may wait in memory; beyond it copies are made from rows."""
 
@@ -81,7 +80,6 @@ class Copies:
             self._write,
             problems=problems,
             batch=BATCH,
-            ways=WAYS,
             merge=_merge,
             on_outcome=self._note,
         )

@@ -11,6 +11,7 @@ from revaer.selection.messages import Decision, InvalidPattern, SelectFunction
 from revaer.session.describe import Source, folder_of, priorities_of
 from revaer.session.policy import files_claimed
 from revaer.session.port import Engine, FileEntry, InvalidMetainfo, Magnet
+from revaer.session.records import record_pieces
 from revaer.session.torrent import payload_path
 
 
@@ -99,17 +100,21 @@ def _source(intent: Intent, engine: Engine) -> Source:
 
 def _facts(record: bytes, pieces: int) -> tuple[list[bool] | None, tuple[int, ...] | None]:
     """Return the claimed pieces and the file priorities of a record; a piece list of another length is no list."""
+    have = record_pieces(record, pieces)
+    return have if have is not None and len(have) == pieces else None, _priorities(record)
+
+
+def _priorities(record: bytes) -> tuple[int, ...] | None:
+    if b"13:file_priority" not in record:
+        return None
     try:
         fields = decode(record)
     except BencodeError:
-        return None, None
-    if not isinstance(fields, dict):
-        return None, None
-    flags, listed = fields.get(b"pieces"), fields.get(b"file_priority")
-    have = [bool(flag & 1) for flag in flags] if isinstance(flags, bytes) and len(flags) == pieces else None
+        return None
+    listed = fields.get(b"file_priority") if isinstance(fields, dict) else None
     if not isinstance(listed, list):
-        return have, None
-    return have, tuple(value if isinstance(value, int) else 4 for value in listed)
+        return None
+    return tuple(value if isinstance(value, int) else 4 for value in listed)
 
 
 def _both_wanted(wished: Sequence[int], remembered: Sequence[int] | None) -> list[int]:

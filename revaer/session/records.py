@@ -5,6 +5,8 @@ Records of format 2 hold one bit per piece, the first piece in the highest bit; 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from revaer.bencode import BencodeError, Value, decode
 
 
@@ -23,8 +25,13 @@ def record_pieces(record: bytes, count: int | None = None) -> list[bool] | None:
             count the list may have up to seven flags too many, all false. A list that does not fit is none.
     """
     fields = _fields(record)
-    pieces = None if fields is None else _bytes(fields.get(b"pieces"))
-    if fields is None or pieces is None:
+    return None if fields is None else pieces_of(fields, count)
+
+
+def pieces_of(fields: Mapping[bytes, Value], count: int | None = None) -> list[bool] | None:
+    """As `record_pieces`, of a record that is decoded already."""
+    pieces = _bytes(fields.get(b"pieces"))
+    if pieces is None:
         return None
     if fields.get(b"file-version", 1) == 1:
         flags = [bool(flag & 1) for flag in pieces]
