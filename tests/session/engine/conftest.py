@@ -24,7 +24,7 @@ FILES: Mapping[str, bytes] = {
     "note.txt": payload(1_000, seed=2),
 }
 NAME = "Film"
-WITHIN = 15.0
+WITHIN = 60.0
 
 
 def loopback(**changes: Any) -> EngineSettings:
