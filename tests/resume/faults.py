@@ -230,8 +230,9 @@ class FaultyDisk:
         self.real.sync(descriptor)
 
     def close(self, descriptor: int) -> None:
+        name = self._names.pop(descriptor)  # before the number is free for another thread's file
         self.real.close(descriptor)
-        self._check("close", self._names.pop(descriptor))
+        self._check("close", name)
 
     def replace(self, source: str, target: str) -> None:
         self._check("replace", target)
