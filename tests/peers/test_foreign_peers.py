@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.foreign import CLIENTS, Client, open_foreign
-from tests.support.daemon import daemon
+from tests.support.daemon import Daemon, daemon
 from tests.support.payloads import MIB, large_torrent
 from tests.support.tracker import open_tracker
 from tests.support.waiting import eventually
@@ -50,5 +50,9 @@ async def test_uploads_to(client: Client, home: Path) -> None:
             await eventually(
                 lambda: all(torrent.whole_pieces(foreign.downloads)), foreign.log.read_text, within=PATIENCE, every=0.5
             )
-        detail = await node.api.detail(key)
-        assert detail["totals"]["uploaded_bytes"] >= SIZE
+        await eventually(lambda: uploaded_all(node, key), node.log_tail)
+
+
+async def uploaded_all(node: Daemon, key: str) -> bool:
+    """Whether the daemon counts the whole payload as uploaded."""
+    return int((await node.api.detail(key))["totals"]["uploaded_bytes"]) >= SIZE
