@@ -14,6 +14,8 @@ log = structlog.get_logger(__name__)
 
 DIRECTORY: Final = "quarantine"
 
+_NAMED: Final = 20
+
 
 class Quarantine:
     """Takes files in.
@@ -39,8 +41,8 @@ class Quarantine:
             if isinstance(place, OSError):
                 clauses[name] = f"it could not be moved to the quarantine: {place.strerror}"
             else:
-                log.warning("file_quarantined", name=name, place=place)
                 clauses[name] = f"it is kept as {place}"
+        log.warning("files_quarantined", count=len(names), names=names[:_NAMED])
         return clauses
 
 

@@ -13,6 +13,7 @@ from revaer.session.adapter import LibtorrentEngine
 from revaer.session.libtorrent_engine import open_libtorrent
 from revaer.session.port import (
     DownloadFinished,
+    EngineState,
     EngineRefused,
     InvalidSetting,
     ListenerFailed,
@@ -57,6 +58,7 @@ async def test_record_whose_files_are_gone_is_told(rig: Rig) -> None:
     write_files(rig.downloads, FILES, name=NAME)
     spec = rig.spec(torrent(), seed_mode=True)
     await rig.engine.add(spec)
+    await rig.status(spec.torrent_id, until=lambda status: status.state is EngineState.SEEDING)
     rig.engine.request_record(spec.torrent_id, only_if_changed=False)
     record = (await rig.event(RecordReady)).record
     await rig.engine.remove(spec.torrent_id, delete_data=True)
