@@ -86,11 +86,12 @@ class Api:
             if cursor is None:
                 return rows
 
-    async def metric(self, name: str) -> float:
-        """The sum over the labels of one metric; 0 when it is not there."""
+    async def metric(self, name: str, **labels: str) -> float:
+        """The sum of one metric over the samples that have these labels; 0 when there is none."""
         text = (await self.http.get("/metrics")).text
-        samples = [line for line in text.splitlines() if line.split("{")[0].split(" ")[0] == name]
-        return sum(float(line.rsplit(" ", 1)[1]) for line in samples)
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        samples = [line for line in text.splitlines() if line.partition("{")[0].partition(" ")[0] == name]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in samples if all(label in line for label in wanted))
 
     async def lines(self, path: str, **parameters: str) -> Lines:
         """Open a stream: `async with await api.lines(...) as lines`."""
@@ -122,6 +123,7 @@ class Daemon:
         database_url: its `DATABASE_URL`; without one it runs its own server.
         port: its `--port`.
         log: the file that takes what it writes to standard error, all starts one after the other.
+        program: the entry point that users have, or something that stands for it.
         files: where the small files around it go, its log too by default; beside the data directory when absent.
     """
 
@@ -135,8 +137,10 @@ class Daemon:
         port: int = 0,
         log: Path | None = None,
         files: Path | None = None,
+        program: Sequence[str] = (str(Path(sys.executable).with_name("revaer")),),
     ) -> None:
         self.data_dir = data_dir
+        self.program = program
         beside = (files or data_dir.parent) / data_dir.name
         self.log = log or beside.with_suffix(".log")
         self.database_url = database_url
@@ -184,10 +188,9 @@ class Daemon:
             )
 
     def command(self) -> Sequence[str]:
-        """The command line, by the entry point that users have."""
-        program = str(Path(sys.executable).with_name("revaer"))
+        """The command line."""
         options = ["--data-dir", str(self.data_dir), "--port", str(self.port), "--engine", self.engine]
-        return [program, "serve", *options]
+        return [*self.program, "serve", *options]
 
     async def start(self, *, within: float = 40.0) -> Api:
         """Start the process and wait for its ready line.

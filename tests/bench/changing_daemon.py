@@ -1,0 +1,61 @@
+"""The daemon with the real engine, whose figures are made to change: `python changing_daemon.py serve …`.
+
+Torrents without peers stand still. Here the engine's port is wrapped: the engine still does its own work for every
+status that it reports, and each status then gets a new upload rate and total. What the daemon makes of it (events, read
+model, records to save) is its ordinary work.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from revaer.cli.main import main
+from revaer.daemon import wiring
+from revaer.session.libtorrent_engine import open_libtorrent
+from revaer.session.port import Engine, EngineEvent, EngineSettings, StatusBatch
+
+AT_ONCE = 500
+"""How many statuses are altered before the loop has its turn: well under a millisecond."""
+
+
+class ChangingEngine:
+    """Delegates everything to the real engine and alters the statuses on their way out."""
+
+    def __init__(self, inner: Engine) -> None:
+        self._inner = inner
+        self._uploaded = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def next_events(self) -> Sequence[EngineEvent]:
+        """Wait for the next events."""
+        events = await self._inner.next_events()
+        for event in events:
+            if isinstance(event, StatusBatch):
+                await self._alter(event)
+        return events
+
+    async def _alter(self, batch: StatusBatch) -> None:
+        self._uploaded += 65_536
+        for start in range(0, len(batch.items), AT_ONCE):
+            for status in batch.items[start : start + AT_ONCE]:
+                # A new frozen object for each would cost more than what is measured.
+                object.__setattr__(status, "uploaded", self._uploaded)
+                object.__setattr__(status, "upload_bps", random.randrange(10_000, 100_000))
+            await trio.lowlevel.checkpoint()
+
+
+async def open_changing(settings: EngineSettings, *, state_dir: Path) -> Any:
+    """Open the real engine behind the wrapper."""
+    return ChangingEngine(await open_libtorrent(settings, state_dir=state_dir))
+
+
+if __name__ == "__main__":
+    vars(wiring)["ENGINES"] = {"libtorrent": open_changing}
+    main()
