@@ -125,6 +125,30 @@ class HealthChanged:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """Another revision of the configuration is in force: ask for it. `pointers` are JSON Pointers to what differs, the
+    empty one for everything."""
+
+    kind: ClassVar[str] = "settings_changed"
+    revision: int
+    pointers: tuple[str, ...]
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailTripped:
+    """Something set or done is unwise; with `tripped` false it is sane again."""
+
+    kind: ClassVar[str] = "guardrail_tripped"
+    guardrail: str
+    message: str
+    tripped: bool
+
+
+NodeEvent: TypeAlias = HealthChanged | SettingsChanged | GuardrailTripped
+"""What concerns the whole node and no torrent."""
+
 Event: TypeAlias = (
     TorrentAdded
     | FilesDiscovered
@@ -134,7 +158,7 @@ Event: TypeAlias = (
     | MetadataUpdated
     | TorrentRemoved
     | SelectionReconciled
-    | HealthChanged
+    | NodeEvent
 )
 
 

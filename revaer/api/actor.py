@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Never, assert_never
+from typing import Any, Never, assert_never
 
 import structlog
 import trio
@@ -11,24 +11,33 @@ import trio
 from actors import Actor, ActorRef, BlockingLane, Bus, Handled, Health, MailboxStatistics
 from revaer.api.app import ApiApp
 from revaer.api.auth import Gate
+from revaer.api.config_follower import ConfigFollower
 from revaer.api.engine_watch import EngineWatch
 from revaer.api.envelopes import FrameWriter
+from revaer.api.guardrail_watch import GuardrailWatch
+from revaer.api.listening import Listening
 from revaer.api.pages import Pages
 from revaer.api.readmodel import ReadModel
 from revaer.api.server import HttpServer
 from revaer.api.services import Services
 from revaer.api.settings import ApiSettings, NodeFacts
+from revaer.api.standing import Standing
 from revaer.api.streams import Streams
+from revaer.api.warden import Warden
+from revaer.config.messages import ConfigMessage
 from revaer.database.messages import DatabaseStatus
 from revaer.events import Event
 from revaer.security.messages import Authenticator
 from revaer.session.messages import SessionMessage
 from revaer.telemetry.messages import LoopWatch, Metrics, Sources
+from revaer.throttle.messages import ThrottleMessage
 
 log = structlog.get_logger("revaer.api")
 
 FIRST_SNAPSHOT_SECONDS = 3.0
 """How long the start waits for the list of torrents; without it, lists are refused until it comes."""
+FIRST_CONFIG_SECONDS = 3.0
+"""How long the start waits for the configuration; without it, what the daemon was started with holds."""
 GOODBYE_SECONDS = 0.8
 FINISH_SECONDS = 1.5
 
@@ -37,7 +46,7 @@ class ApiActor(Actor[Never]):
     """Serves HTTP. It answers clients, not messages.
 
     Args:
-        settings: where to listen, and what to allow.
+        settings: where to listen, and what to allow, until the configuration says it.
         session: whom torrents are asked of.
         bus: where events come from.
         epoch: number of this start of the daemon.
@@ -48,6 +57,10 @@ class ApiActor(Actor[Never]):
         database: the present status of the database.
         mailboxes: every mailbox's figures by actor name.
         on_ready: called with the URL once it is listened on.
+        config: whom the configuration is asked of; None when nobody keeps one.
+        throttle: whom tripped guard rails are asked of; None when nobody looks.
+        schemas: the JSON Schema of each document of the configuration.
+        on_moved: called with the URL when the listener has moved.
 
     Attributes:
         bound_url: where it listens; None before that.
@@ -67,6 +80,10 @@ class ApiActor(Actor[Never]):
         database: Callable[[], DatabaseStatus],
         mailboxes: Callable[[], Mapping[str, MailboxStatistics]],
         on_ready: Callable[[str], None] = lambda _: None,
+        config: ActorRef[ConfigMessage] | None = None,
+        throttle: ActorRef[ThrottleMessage] | None = None,
+        schemas: Mapping[str, Mapping[str, Any]] | None = None,
+        on_moved: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.bound_url: str | None = None
         self._settings = settings
@@ -80,6 +97,11 @@ class ApiActor(Actor[Never]):
         self._database = database
         self._mailboxes = mailboxes
         self._on_ready = on_ready
+        self._config = config
+        self._throttle = throttle
+        self._schemas = schemas or {}
+        self._on_moved = on_moved
+        self._standing = Standing(settings, facts.mode)
         self._streams = Streams()
         self._watch = LoopWatch(on_stall=metrics.loop_stalled)
         self._server: HttpServer | None = None
@@ -90,11 +112,12 @@ class ApiActor(Actor[Never]):
         Raises:
             CannotListen: the address cannot be had.
         """
+        await self._follow_config()
         services = self._services()
         self._metrics.tap(self._bus)
         self._metrics.read_from(self._sources(services))
-        server = HttpServer(ApiApp(services), bind=self._settings.bind, port=self._settings.port)
-        await server.open()
+        server = HttpServer(ApiApp(services))
+        await services.listening.begin(server, self._settings.port)
         self._server = server
         self.bound_url = server.url
         self.context.spawn(self._watch_loop, name="loop watch")
@@ -102,6 +125,8 @@ class ApiActor(Actor[Never]):
         with trio.move_on_after(FIRST_SNAPSHOT_SECONDS):
             await services.model.wait_ready()
         self.context.spawn(server.run, name="http")
+        self.context.spawn(services.listening.run, name="listener")
+        self.context.spawn(Warden(self._streams, services.gate, self._standing).run, name="warden")
         log.info("listening", url=server.url)
         self._on_ready(server.url)
 
@@ -118,6 +143,18 @@ class ApiActor(Actor[Never]):
             await self._streams.close()
         await self._server.finish(within=FINISH_SECONDS)
 
+    async def _follow_config(self) -> None:
+        if self._config is None:
+            return
+        health = self.context.health.beside("configuration")
+        follower = ConfigFollower(config=self._config, bus=self._bus, standing=self._standing, health=health)
+        await follower.begin(within=FIRST_CONFIG_SECONDS)
+        self.context.spawn(follower.run, name="configuration")
+
+    def _moved(self, url: str) -> None:
+        self.bound_url = url
+        self._on_moved(url)
+
     async def _watch_loop(self) -> None:
         with self._watch.watching():
             await trio.sleep_forever()
@@ -130,12 +167,18 @@ class ApiActor(Actor[Never]):
             metrics=self._metrics,
         )
         return Services(
-            settings=self._settings,
+            standing=self._standing,
             facts=self._facts,
             session=self._session,
+            config=ActorRef("config") if self._config is None else self._config,
+            guardrails=GuardrailWatch(ActorRef("throttle") if self._throttle is None else self._throttle),
+            schemas=self._schemas,
+            listening=Listening(
+                standing=self._standing, health=self.context.health.beside("listener"), on_moved=self._moved
+            ),
             bus=self._bus,
             epoch=self._epoch,
-            gate=Gate(self._authenticator, self._metrics),
+            gate=Gate(self._authenticator, self._metrics, self._standing),
             health=self._health,
             metrics=self._metrics,
             database=self._database,
@@ -146,6 +189,7 @@ class ApiActor(Actor[Never]):
             streams=self._streams,
             engine=EngineWatch(self._session),
             lane=BlockingLane("bodies", workers=2),
+            files=BlockingLane("files"),
         )
 
     def _sources(self, services: Services) -> Sources:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import structlog
 from quart_trio import QuartTrio
 
+from revaer.api import config_routes as config
+from revaer.api import key_routes as keys
+from revaer.api import label_routes as labels
 from revaer.api import node, torrents
+from revaer.api import setup_routes as setup
 from revaer.api.call import Answer, Call, Reply, StreamReply
 from revaer.api.errors import ClientGone, MethodRefused, SetupRequired
 from revaer.api.exchange import Exchange, WebSocketRefusal
-from revaer.api.heads import HostList, check_sizes, request_id_of
+from revaer.api.heads import check_sizes, request_id_of
+from revaer.api.origin import cross_origin_headers, find_caller, preflight_headers
 from revaer.api.problems import CONTENT_TYPE, explain
 from revaer.api.routing import Route, Router
 from revaer.api.services import Services
@@ -24,6 +29,24 @@ ROUTES: tuple[Route[Services], ...] = (
     Route("GET", "/health/full", node.health_full, None),
     Route("GET", "/metrics", node.metrics, None),
     Route("GET", "/.well-known/revaer.json", node.well_known, None),
+    Route("POST", "/admin/setup/start", setup.start_setup, None),
+    Route("POST", "/admin/setup/complete", setup.complete_setup, None),
+    Route("POST", "/admin/factory-reset", setup.factory_reset, Scope.ADMIN),
+    Route("POST", "/admin/secrets/rotate-key", setup.rotate_encryption_key, Scope.ADMIN),
+    Route("GET", "/v1/config", config.get_config, Scope.READ),
+    Route("PATCH", "/v1/config", config.patch_config, Scope.CONFIG),
+    Route("POST", "/v1/config/validate", config.validate_patch, Scope.CONFIG),
+    Route("GET", "/v1/config/history", config.list_history, Scope.CONFIG),
+    Route("POST", "/v1/config/rollback", config.roll_back, Scope.CONFIG),
+    Route("GET", "/v1/config/schema", config.list_schemas, Scope.READ),
+    Route("GET", "/v1/config/schema/{document}", config.get_schema, Scope.READ),
+    Route("GET", "/v1/keys", keys.list_keys, Scope.ADMIN),
+    Route("POST", "/v1/keys", keys.issue_key, Scope.ADMIN),
+    Route("GET", "/v1/keys/{id}", keys.get_key, Scope.ADMIN),
+    Route("DELETE", "/v1/keys/{id}", keys.revoke_key, Scope.ADMIN),
+    Route("POST", "/v1/keys/{id}/rotate", keys.rotate_key, Scope.ADMIN),
+    *labels.routes("/v1/categories", labels.CATEGORIES),
+    *labels.routes("/v1/tags", labels.TAGS),
     Route("GET", "/v1/torrents", torrents.list_torrents, Scope.READ),
     Route("POST", "/v1/torrents", torrents.add_torrent, Scope.TORRENTS),
     Route("GET", "/v1/torrents/{id}", torrents.get_torrent, Scope.READ),
@@ -56,7 +79,6 @@ class ApiApp(QuartTrio):
         super().__init__("revaer.api", static_folder=None)
         self._services = services
         self._router = Router(ROUTES)
-        self._hosts = HostList(services.settings.bind, services.settings.allowed_hosts)
 
     async def answer(self, call: Call) -> Answer:
         """Answer a call; whatever goes wrong becomes a problem document.
@@ -81,17 +103,27 @@ class ApiApp(QuartTrio):
         self._services.metrics.http_answered(method, call.route, status, seconds)
 
     async def _dispatch(self, call: Call) -> Answer:
+        terms = self._services.standing.terms
         check_sizes(call)
-        self._hosts.check(call)
-        try:
-            route, call.args = self._router.match(call.path, call.method)
-        except MethodRefused as error:
-            if call.method == "OPTIONS":
-                return Reply(204, headers={"allow": ", ".join(error.allowed)})
-            raise
+        terms.hosts.check(call)
+        call.caller = find_caller(call, terms)
+        call.answer_headers.update(cross_origin_headers(call, terms))
+        if call.method == "OPTIONS":
+            return self._options(call)
+        if terms.in_setup and f"{call.path}/".startswith("/v1/"):
+            raise SetupRequired("complete the setup first")
+        route, call.args = self._router.match(call.path, call.method)
         call.route = route.path
         if route.scope is not None:
-            if self._services.facts.mode == "setup":
+            if terms.in_setup:
                 raise SetupRequired("complete the setup first")
             call.principal = await self._services.gate.admit(call, route.scope)
         return await route.handler(call, self._services)
+
+    def _options(self, call: Call) -> Reply:
+        try:
+            self._router.match(call.path, call.method)
+        except MethodRefused as error:
+            headers = preflight_headers(call, self._services.standing.terms)
+            return Reply(204, headers={"allow": ", ".join(error.allowed), **headers})
+        raise AssertionError("no route has the method OPTIONS")

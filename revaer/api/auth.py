@@ -1,15 +1,19 @@
-"""Lets calls in: the key of a request, proven in a worker the first time and remembered afterwards."""
+"""Lets calls in: the key of a request, proven in a worker the first time and remembered afterwards; counts its calls.
+
+Where no keys are asked for, callers of local networks come in without one.
+"""
 
 from __future__ import annotations
-
-import ipaddress
 
 import structlog
 import trio
 
-from actors import BlockingLane
+from actors import BlockingLane, LaneExpired
 from revaer.api.call import Call
-from revaer.api.errors import KeyMissing
+from revaer.api.errors import KeyMissing, RateExceeded
+from revaer.api.origin import check_page, is_local
+from revaer.api.rate_limits import RateLimits
+from revaer.api.standing import Standing
 from revaer.security.messages import (
     Attempt,
     AttemptsThrottled,
@@ -33,11 +37,17 @@ class Gate:
     Args:
         authenticator: the registry of keys.
         metrics: counts refusals.
+        standing: tells who needs a key.
+        limits: counts the calls of keys.
     """
 
-    def __init__(self, authenticator: Authenticator, metrics: Metrics) -> None:
+    def __init__(
+        self, authenticator: Authenticator, metrics: Metrics, standing: Standing, limits: RateLimits | None = None
+    ) -> None:
         self._authenticator = authenticator
         self._metrics = metrics
+        self._standing = standing
+        self._limits = RateLimits() if limits is None else limits
         self._lane = BlockingLane("argon2", workers=1)
         self._proving: dict[bytes, trio.Event] = {}
 
@@ -45,8 +55,10 @@ class Gate:
         """Return whose key a call came with, and insist that it reaches as far as `scope`.
 
         Raises:
-            KeyMissing: there is no key.
+            KeyMissing: there is no key, and one is needed.
             SecurityError: the key is malformed, unknown, wrong, expired or too narrow, or too many attempts failed.
+            RateExceeded: the key has made as many calls as it may.
+            PageRefused: no key is needed, but a page of another site makes a browser send this.
         """
         principal = await self.identify(call)
         if principal is None:
@@ -55,17 +67,58 @@ class Gate:
         return principal
 
     async def identify(self, call: Call) -> Principal | None:
-        """Return whose key a call came with; None when it came without. Raises: SecurityError."""
+        """Return who calls; None when that takes a key and there is none. Counts the call. Raises: as `admit`."""
         try:
             presented = _presented(call)
             if presented is None:
-                return None
-            return self._authenticator.recall(presented) or await self._prove(presented, call.client)
+                return self._without_key(call)
+            principal = self._authenticator.recall(presented) or await self._prove(presented, call.client)
         except SecurityError as error:
             self._metrics.auth_failed()
             if isinstance(error, AttemptsThrottled):
                 self._metrics.rate_limited()
             log.warning("authentication_failed", client=call.client, reason=str(error), request_id=call.request_id)
+            raise
+        self._count(principal, call)
+        return principal
+
+    async def objection(self, call: Call) -> str | None:
+        """Tell why who made a call may no longer listen to its answer; None when nothing is against it."""
+        if self._standing.terms.in_setup:
+            return "the node waits for its setup"
+        presented = _presented(call)
+        if presented is None:
+            return None if self._is_free(call) else "a key is needed now"
+        if self._authenticator.recall(presented) is not None:
+            return None
+        if not self._authenticator.is_valid(presented.partition(":")[0]):
+            return "the API key was revoked or has expired"
+        try:
+            # The key changed: whether this secret of it still counts must be proven anew.
+            await self._prove(presented, call.client)
+        except LaneExpired:
+            return None
+        except SecurityError as error:
+            return str(error)
+        return None
+
+    def _without_key(self, call: Call) -> Principal | None:
+        if not self._is_free(call):
+            return None
+        check_page(call, self._standing.terms)
+        return Principal(f"local:{call.client}", frozenset({Scope.ADMIN.value}))
+
+    def _is_free(self, call: Call) -> bool:
+        terms = self._standing.terms
+        return not terms.keys_needed and is_local(call, terms)
+
+    def _count(self, principal: Principal, call: Call) -> None:
+        try:
+            call.answer_headers.update(self._limits.take(principal))
+        except RateExceeded as error:
+            self._metrics.rate_limited()
+            call.answer_headers.update(error.headers)
+            log.info("rate_limited", key_id=principal.key_id, request_id=call.request_id)
             raise
 
     async def _prove(self, presented: str, address: str) -> Principal:
@@ -91,18 +144,8 @@ class Gate:
         return self._authenticator.finish(attempt, proven=proven)
 
 
-def is_loopback(address: str) -> bool:
-    """Tell whether an address is this host's own."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        return parsed.ipv4_mapped.is_loopback
-    return parsed.is_loopback
-
-
 def _presented(call: Call) -> str | None:
+    """Return the key that a call came with. Raises: MalformedKey."""
     key = call.headers.get("x-revaer-api-key")
     if key is not None:
         return key

@@ -1,22 +1,23 @@
-"""Bodies: strict JSON and multipart forms. Nothing is guessed: a doubled key or a number that is none is refused."""
+"""Bodies: JSON and multipart forms, in the media types that a call takes."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from revaer.api.call import Call
 from revaer.api.errors import BodyTooLarge, MalformedRequest, MediaTypeRefused
+from revaer.api.json_text import parse_json
 from revaer.api.services import Services
 from revaer.api.settings import JSON_BYTES, METAINFO_BYTES, MULTIPART_BYTES, OFF_LOOP_BYTES
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "multipart/form-data"
+PATCH_TYPES = ("application/merge-patch+json", JSON_TYPE)
+"""What a merge patch may call itself."""
 MAX_PARTS = 1200
 
 
@@ -28,21 +29,29 @@ class Form:
     file: bytes | None
 
 
-async def read_json(call: Call, services: Services, *, optional: bool = False) -> Any:
-    """Read a JSON body; None for an empty one when it is `optional`.
+async def read_json(
+    call: Call, services: Services, *, optional: bool = False, accepted: tuple[str, ...] = (JSON_TYPE,)
+) -> Any:
+    """Read a JSON body; None for an empty one when it is `optional`. `accepted` are the media types it may have.
 
     Raises:
         MediaTypeRefused, BodyTooLarge, MalformedRequest: see there.
     """
     if optional and not call.has_unread_body:
         return None
-    require_type(call, (JSON_TYPE,))
+    require_type(call, accepted)
     body = await call.read_body(JSON_BYTES)
     if optional and not body:
         return None
     if len(body) > OFF_LOOP_BYTES:
         return await services.lane.run(parse_json, body)
     return parse_json(body)
+
+
+async def read_options(call: Call, services: Services) -> Any:
+    """Read a JSON body that may be left out; an empty object then. Raises: as `read_json`."""
+    document = await read_json(call, services, optional=True)
+    return {} if document is None else document
 
 
 async def read_form(call: Call, services: Services) -> Form:
@@ -66,28 +75,6 @@ def require_type(call: Call, accepted: tuple[str, ...]) -> str:
     if name not in accepted or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise MediaTypeRefused(given[:100], accepted)
     return name
-
-
-def parse_json(body: bytes) -> Any:
-    """Parse JSON text.
-
-    Raises:
-        MalformedRequest: it is empty, no JSON, not UTF-8, nested too deeply, or has a key twice.
-    """
-    if not body:
-        raise MalformedRequest("the body is empty")
-    try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        raise MalformedRequest("the body is not UTF-8") from error
-    except json.JSONDecodeError as error:
-        raise MalformedRequest(
-            f"the body is no JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        ) from error
-    except ValueError as error:
-        raise MalformedRequest("the body holds a number with too many digits") from error
-    except RecursionError as error:
-        raise MalformedRequest("the body is nested too deeply") from error
 
 
 def parse_form(body: bytes, boundary: bytes) -> Form:
@@ -138,18 +125,3 @@ def _text(name: str, content: bytes) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedRequest(f"the form's field {name[:60]!r} is not UTF-8") from error
-
-
-def _once(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise MalformedRequest(f"the key {key[:60]!r} is there twice")
-            seen.add(key)
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise MalformedRequest(f"the body is no JSON: {name} is no number")

@@ -13,6 +13,7 @@ from hypercorn.typing import ASGIReceiveCallable, HTTPScope
 
 from revaer.api.errors import BodyTooLarge, ClientGone, InvalidParam, MalformedRequest
 from revaer.api.settings import BODY_STALL_SECONDS
+from revaer.security.messages import Client
 
 if TYPE_CHECKING:
     from revaer.security.messages import Principal
@@ -30,6 +31,8 @@ class Call:
         request_id: the id that logs, events and the answer carry.
         route: the template of its path; `unmatched` when there is none.
         principal: whose key it came with; None before that is known, and for calls that need none.
+        caller: who is on the other end; the connection's peer until the proxies are known.
+        answer_headers: header fields that its answer has whatever it is, names in lower case.
         args: the variable parts of the path.
         has_unread_body: whether the client may still be sending.
     """
@@ -37,7 +40,9 @@ class Call:
     __slots__ = (
         "_receive",
         "_scope",
+        "answer_headers",
         "args",
+        "caller",
         "has_unread_body",
         "headers",
         "method",
@@ -60,19 +65,36 @@ class Call:
         self.route = "unmatched"
         self.principal: Principal | None = None
         self.args: Mapping[str, str] = {}
+        self.caller = Client(self.peer)
+        self.answer_headers: dict[str, str] = {}
         self.has_unread_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
     @property
     def client(self) -> str:
-        """The address the call comes from."""
+        """The address the call comes from, be it through proxies."""
+        return self.caller.address
+
+    @property
+    def peer(self) -> str:
+        """The address of the connection's other end."""
         client = self._scope.get("client")
         return client[0] if client else ""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it came over TLS, as far as this server can tell."""
+        return self._scope.get("scheme") == "https"
 
     @property
     def local_address(self) -> str:
         """The address of this host that the call came to."""
         server = self._scope.get("server")
         return server[0] if server else ""
+
+    def all_values(self, name: str) -> list[str]:
+        """Return the values of a header field, in order, however often it is there. `name` is in lower case."""
+        wanted = name.encode("latin-1")
+        return [value.decode("latin-1") for field_name, value in self._scope["headers"] if field_name == wanted]
 
     def query(self, known: frozenset[str]) -> dict[str, str]:
         """Return the query's parameters.
@@ -193,3 +215,8 @@ def json_reply(document: Any, status: int = 200, headers: Mapping[str, str] | No
 def escape(token: str) -> str:
     """Write a name as one token of a JSON Pointer (RFC 6901)."""
     return token.replace("~", "~0").replace("/", "~1")
+
+
+def unescape(token: str) -> str:
+    """Read one token of a JSON Pointer."""
+    return token.replace("~1", "/").replace("~0", "~")

@@ -3,12 +3,14 @@
 * A client that takes nothing is disconnected: hypercorn shields its writes, so a stuck reader could never be stopped.
 * Refusals of the protocol itself (a broken request line, a head that is too large) are problem documents too.
 * The head and the body of an answer leave in one piece, and idle connections cost no task each.
+* An answer after which the connection ends says so.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import h11
@@ -62,6 +64,8 @@ class _Protocol(H11Protocol):
             self._refused = True
             await self._send_refusal(event.status_code)
             return
+        if isinstance(event, Response) and self.context.terminated.is_set():
+            event = replace(event, headers=[*event.headers, (b"connection", b"close")])
         await super().stream_send(event)
         if self._refused and isinstance(event, EndBody):
             await self.send(Closed())
@@ -137,9 +141,9 @@ class Connection(TCPServer):
             await self.run()
         except Exception as error:  # noqa: BLE001  # one connection's fault is its own
             log.warning("connection_failed", error=repr(error))
-            await trio.aclose_forcefully(self.stream)
         finally:
             self._on_end(self)
+            await trio.aclose_forcefully(self.stream)
 
     def idle_for(self, now: float) -> float:
         """Return for how many seconds it has nothing to do; 0 while it has."""

@@ -17,10 +17,13 @@ from revaer.events import (
     Completed,
     Event,
     FilesDiscovered,
+    GuardrailTripped,
     HealthChanged,
     MetadataUpdated,
+    NodeEvent,
     ProgressReported,
     SelectionReconciled,
+    SettingsChanged,
     StateChanged,
     TorrentAdded,
     TorrentRemoved,
@@ -35,7 +38,7 @@ Lone: TypeAlias = (
     | MetadataUpdated
     | TorrentRemoved
     | SelectionReconciled
-    | HealthChanged
+    | NodeEvent
 )
 """An event that stands for itself; every kind but the batch of progress."""
 
@@ -45,7 +48,7 @@ REMEMBERED_BATCHES = 4
 def event_document(event: Lone) -> dict[str, Any]:
     """Return an event as its envelope holds it."""
     fields = _fields(event)
-    if isinstance(event, HealthChanged):
+    if isinstance(event, NodeEvent):
         return {"type": event.kind, **fields}
     return {"type": event.kind, "torrent_id": event.torrent_id, **fields}
 
@@ -67,12 +70,24 @@ def _fields(event: Lone) -> dict[str, Any]:
             fields = {"data_deleted": data_deleted}
         case SelectionReconciled(reason=reason, detail=detail):
             fields = {"reason": reason, "detail": detail}
-        case HealthChanged():
-            names = ("component", "previous", "state", "reason", "generation")
-            fields = {name: getattr(event, name) for name in names}
+        case HealthChanged() | SettingsChanged() | GuardrailTripped():
+            fields = _node_fields(event)
         case _:
             assert_never(event)
     return fields
+
+
+def _node_fields(event: NodeEvent) -> dict[str, Any]:
+    match event:
+        case HealthChanged():
+            names: tuple[str, ...] = ("component", "previous", "state", "reason", "generation")
+        case SettingsChanged():
+            names = ("revision", "pointers", "author")
+        case GuardrailTripped():
+            names = ("guardrail", "message", "tripped")
+        case _:
+            assert_never(event)
+    return {name: getattr(event, name) for name in names}
 
 
 def frame(kind: str, data: Any, event_id: str | None = None) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -72,6 +72,35 @@ class KeyMissing(ApiError):
     """The call needs an API key and came without."""
 
 
+class NotOnNode(ApiError):
+    """The call may be made on the node itself only."""
+
+
+class PageRefused(ApiError):
+    """A page of another site makes a browser send this call."""
+
+
+class RateExceeded(ApiError):
+    """A key has made as many calls as it may; there is one more after `retry_after` seconds.
+
+    Attributes:
+        headers: header fields that tell of the limit.
+    """
+
+    def __init__(self, detail: str, retry_after: float, headers: Mapping[str, str]) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+        self.headers = headers
+
+
+class NoSuchItem(ApiError):
+    """The path names something that is not there."""
+
+
+class SetupTokenMissing(ApiError):
+    """The call needs a setup token and came without."""
+
+
 class SetupRequired(ApiError):
     """The node is not set up yet."""
 
@@ -93,4 +122,26 @@ class ClientGone(ApiError):
 
 
 class CannotListen(ApiError):
-    """The address cannot be listened on; the message says what to do."""
+    """The address cannot be listened on; the message says what to do.
+
+    Attributes:
+        is_taken: whether somebody else listens there.
+    """
+
+    def __init__(self, detail: str, *, is_taken: bool = False) -> None:
+        super().__init__(detail)
+        self.is_taken = is_taken
+
+
+class CertificateRefused(ApiError):
+    """The files of the listener's certificate cannot be used.
+
+    Attributes:
+        field: the file that is to blame: `cert_file` or `key_file`.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"the {field} of the API's certificate {reason}")
+        self.field = field
+        self.reason = reason

@@ -57,7 +57,7 @@ class Exchange:
 
     async def _reply(self, call: Call, reply: Reply, send: ASGISendCallable) -> None:
         headers = _head(call, reply.content_type if reply.body else "")
-        if reply.status != 204:
+        if reply.status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(reply.body)))
         headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
         if call.has_unread_body:
@@ -92,6 +92,8 @@ class Exchange:
             try:
                 await reply.produce(piece)
                 is_whole = True
+            except ClientGone:
+                log.info("stream_cut", request_id=call.request_id)
             except Exception:
                 # The head is out: nothing is left but to log and cut.
                 log.exception("stream_failed", request_id=call.request_id)
@@ -130,4 +132,5 @@ def _head(call: Call, content_type: str) -> list[tuple[bytes, bytes]]:
     headers: list[tuple[bytes, Any]] = [(b"x-request-id", call.request_id.encode()), *_ALWAYS]
     if content_type:
         headers.append((b"content-type", content_type.encode()))
+    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in call.answer_headers.items()]
     return headers

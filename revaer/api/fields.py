@@ -116,16 +116,18 @@ def _index(text: str) -> str:
     return text
 
 
+DISTINCT = AfterValidator(_distinct)
+Line = Annotated[str, Field(max_length=settings.KEY_LABEL_CHARS), AfterValidator(_clean)]
 Tag = Annotated[str, Field(min_length=1, max_length=settings.TAG_CHARS), AfterValidator(_no_commas)]
-Tags = Annotated[list[Tag], Field(max_length=settings.TAGS), AfterValidator(_distinct)]
+Tags = Annotated[list[Tag], Field(max_length=settings.TAGS), DISTINCT]
 Glob = Annotated[str, Field(min_length=1, max_length=settings.GLOB_CHARS), AfterValidator(_clean)]
 Globs = Annotated[list[Glob], Field(max_length=settings.GLOBS)]
 Tracker = Annotated[str, Field(max_length=settings.URL_CHARS), AfterValidator(lambda text: _url(text, TRACKER_SCHEMES))]
-Trackers = Annotated[list[Tracker], Field(max_length=settings.TRACKERS), AfterValidator(_distinct)]
+Trackers = Annotated[list[Tracker], Field(max_length=settings.TRACKERS), DISTINCT]
 WebSeed = Annotated[
     str, Field(max_length=settings.URL_CHARS), AfterValidator(lambda text: _url(text, WEB_SEED_SCHEMES))
 ]
-WebSeeds = Annotated[list[WebSeed], Field(max_length=settings.TRACKERS), AfterValidator(_distinct)]
+WebSeeds = Annotated[list[WebSeed], Field(max_length=settings.TRACKERS), DISTINCT]
 Name = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
 Comment = Annotated[str, Field(max_length=settings.COMMENT_CHARS)]
 Directory = Annotated[str, Field(min_length=1), AfterValidator(_directory)]
@@ -133,6 +135,6 @@ Magnet = Annotated[str, AfterValidator(_magnet)]
 Rate = Annotated[int, Field(ge=0, le=settings.RATE_MAX)]
 Count = Annotated[int, Field(ge=0, le=settings.RATE_MAX)]
 Connections = Annotated[int, Field(ge=2, le=65_535)]
-Ratio = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False, strict=False)]
+Ratio = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 PriorityName = Literal["skip", "low", "normal", "high"]
 Priorities = dict[Annotated[str, AfterValidator(_index)], PriorityName]

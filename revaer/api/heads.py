@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Iterable
 
 from revaer.api.call import Call, escape
 from revaer.api.errors import InvalidParam, MalformedRequest, UnknownHost
 from revaer.api.settings import HEADER_BYTES
+from revaer.security.messages import NetworkRules
 from revaer.types import new_torrent_id
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
@@ -38,13 +37,12 @@ class HostList:
     Loopback, the bind address and the address that a connection came to always pass.
 
     Args:
-        bind: the address that is listened on.
-        allowed: further names, without ports.
+        network: knows the further names.
     """
 
-    def __init__(self, bind: str, allowed: Iterable[str]) -> None:
-        self._names = {"localhost", _plain(bind), *map(_plain, allowed)}
-        self._passed: set[str] = set()
+    def __init__(self, network: NetworkRules) -> None:
+        self._network = network
+        self._passed: set[tuple[str, str]] = set()
 
     def check(self, call: Call) -> None:
         """Refuse a call to an unknown host.
@@ -54,28 +52,15 @@ class HostList:
             MalformedRequest: its `Host` is no host.
         """
         value = call.headers.get("host", "")
-        if value in self._passed:
+        known = (value, call.local_address)
+        if known in self._passed:
             return
         match = _HOST.fullmatch(value)
         if match is None:
             raise MalformedRequest(
                 "the Host header is no host", [InvalidParam("/header/host", "should be host or host:port")]
             )
-        name = _plain(match[1])
-        if name == _plain(call.local_address):
-            return
-        if name not in self._names and not _is_loopback(name):
-            raise UnknownHost(f"this node is not known as {name!r}; allowed_hosts may name it")
+        if not self._network.allows_host(value, local_address=call.local_address):
+            raise UnknownHost(f"this node is not known as {match[1].lower()!r}; allowed_hosts may name it")
         if len(self._passed) < _REMEMBERED_HOSTS:
-            self._passed.add(value)
-
-
-def _plain(host: str) -> str:
-    return host.strip("[]").rstrip(".").lower()
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+            self._passed.add(known)

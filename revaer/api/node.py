@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from actors import ComponentHealth, HealthState
-from revaer.api.auth import is_loopback
 from revaer.api.call import Answer, Call, Reply, json_reply
 from revaer.api.errors import NotReady
+from revaer.api.origin import is_on_node
 from revaer.api.services import Services
 from revaer.api.views import rfc3339
 from revaer.security.messages import Scope
@@ -41,10 +41,10 @@ async def live(call: Call, services: Services) -> Answer:
 async def health_full(call: Call, services: Services) -> Answer:
     """Tell everything about the node's health to who has a key, and a summary to everybody else."""
     call.query(NO_QUERY)
-    facts = services.facts
+    facts, terms = services.facts, services.standing.terms
     document: dict[str, Any] = {
         "status": STATUS[services.health.overall()],
-        "mode": facts.mode,
+        "mode": terms.mode,
         "version": facts.version,
     }
     principal = await services.gate.identify(call)
@@ -52,9 +52,10 @@ async def health_full(call: Call, services: Services) -> Answer:
         return json_reply(document)
     principal.require(Scope.READ)
     report = await services.engine.look()
+    tripped = await services.guardrails.look()
     document |= {
         "build_sha": facts.build_sha,
-        "revision": 0,
+        "revision": terms.revision,
         "uptime": _uptime(services),
         "components": {name: _component(part) for name, part in services.health.snapshot().items()},
         "engine": _engine(report, services),
@@ -64,7 +65,7 @@ async def health_full(call: Call, services: Services) -> Answer:
             name: {"depth": box.depth, "peak": box.peak, "capacity": box.capacity}
             for name, box in services.mailboxes().items()
         },
-        "guardrails": [],
+        "guardrails": [{"guardrail": one.guardrail, "message": one.message} for one in tripped],
     }
     return json_reply(document)
 
@@ -72,7 +73,7 @@ async def health_full(call: Call, services: Services) -> Answer:
 async def metrics(call: Call, services: Services) -> Answer:
     """Give the metrics to callers on this host, and to others with a key."""
     call.query(NO_QUERY)
-    if not is_loopback(call.client):
+    if not is_on_node(call):
         await services.gate.admit(call, Scope.READ)
     await services.engine.look()
     body, content_type = services.metrics.render(call.headers.get("accept", ""))
@@ -82,8 +83,14 @@ async def metrics(call: Call, services: Services) -> Answer:
 async def well_known(call: Call, services: Services) -> Answer:
     """Say who answers here."""
     call.query(NO_QUERY)
-    facts = services.facts
-    document = {"name": "revaer", "version": facts.version, "api_base": "/v1", "mode": facts.mode, "revision": 0}
+    terms = services.standing.terms
+    document = {
+        "name": "revaer",
+        "version": services.facts.version,
+        "api": "/v1",
+        "mode": terms.mode,
+        "revision": terms.revision,
+    }
     return json_reply(document)
 
 

@@ -14,6 +14,7 @@ import structlog
 from actors import ActorDown, LaneExpired, MailboxFull, RequestExpired
 from revaer.api import errors
 from revaer.api.errors import InvalidParam
+from revaer.config import messages as config
 from revaer.resume.messages import IntentConflict, StoreUnavailable
 from revaer.security import messages as security
 from revaer.session import messages as session
@@ -22,6 +23,8 @@ log = structlog.get_logger("revaer.api")
 
 BASE = "https://revaer.dev/problems/"
 CONTENT_TYPE = "application/problem+json"
+_TOLD = 3
+"""How many wrong values a detail names; `invalid_params` has all."""
 
 KINDS: Mapping[str, tuple[int, str]] = {
     "internal": (500, "Something went wrong here"),
@@ -139,6 +142,24 @@ def _throttled(error: security.AttemptsThrottled) -> Problem:
     return Problem("rate-limited", str(error), headers=_retry(error.retry_after))
 
 
+def _config_invalid(error: config.ConfigInvalid) -> Problem:
+    params = tuple(InvalidParam(problem.pointer, problem.message) for problem in error.problems)
+    more = f"; and {len(params) - _TOLD} more" if len(params) > _TOLD else ""
+    told = "; ".join(f"{param.pointer or '/'}: {param.message}" for param in params[:_TOLD])
+    return Problem("config-invalid", f"{told}{more}", params)
+
+
+def _stale(error: config.StaleRevision) -> Problem:
+    return Problem("precondition-failed", str(error), context={"expected": error.expected, "current": error.current})
+
+
+def _setup_refused(error: config.SetupRefused) -> Problem:
+    if error.reason == "throttled":
+        return Problem("rate-limited", str(error), headers=_retry(error.retry_after or 1.0))
+    kind = _SETUP_KINDS.get(error.reason)
+    return _unauthorized(error) if kind is None else Problem(kind, str(error))
+
+
 def _expired(error: RequestExpired) -> Problem:
     detail = f"{error.actor} did not answer within {error.within:g} s"
     return unavailable(f"{detail}. It may still do what was asked: look before asking again.", 2.0)
@@ -152,6 +173,8 @@ def _duplicate(error: session.DuplicateTorrent) -> Problem:
     return Problem("conflict", str(error), context={"id": error.existing, "info_hash": error.info_hash})
 
 
+_SETUP_KINDS: Mapping[config.SetupReason, str] = {"not-in-setup": "conflict", "not-loopback": "forbidden"}
+
 _EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     errors.MalformedRequest: _with_params("bad-request"),
     errors.InvalidBody: _with_params("validation"),
@@ -164,9 +187,14 @@ _EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
         "method-not-allowed", str(error), headers={"allow": ", ".join(error.allowed)}
     ),
     errors.UnknownHost: _simple("forbidden"),
+    errors.NotOnNode: _simple("forbidden"),
+    errors.PageRefused: _simple("forbidden"),
+    errors.NoSuchItem: _simple("not-found"),
     errors.KeyMissing: _unauthorized,
+    errors.SetupTokenMissing: _unauthorized,
     errors.SetupRequired: _simple("setup-required"),
     errors.TooManyStreams: lambda error: Problem("rate-limited", str(error), headers=_retry(5.0)),
+    errors.RateExceeded: lambda error: Problem("rate-limited", str(error), headers=_retry(error.retry_after)),
     errors.NotReady: _unavailable,
     security.MalformedKey: _unauthorized,
     security.CredentialsRefused: _unauthorized,
@@ -177,6 +205,14 @@ _EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     session.UnknownTorrent: _simple("not-found"),
     session.SessionUnavailable: _unavailable,
     session.SessionRefusal: _simple("conflict"),
+    config.ConfigInvalid: _config_invalid,
+    config.StaleRevision: _stale,
+    config.ConfigUnavailable: _unavailable,
+    config.SecretsUnavailable: lambda error: unavailable(str(error), 30.0),
+    config.UnknownRevision: _simple("not-found"),
+    config.UnknownKey: _simple("not-found"),
+    config.UnknownSecret: _simple("not-found"),
+    config.SetupRefused: _setup_refused,
     StoreUnavailable: _unavailable,
     IntentConflict: _simple("conflict"),
     MailboxFull: lambda error: unavailable(str(error), 1.0),

@@ -7,7 +7,7 @@ import binascii
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from pydantic import Field, TypeAdapter
@@ -15,9 +15,12 @@ from pydantic import Field, TypeAdapter
 from revaer.api import fields
 from revaer.api.bodies import Form
 from revaer.api.errors import BodyTooLarge, InvalidBody, InvalidParam, MalformedRequest
+from revaer.api.gaps import Gaps, gaps_of
 from revaer.api.settings import METAINFO_BYTES, ApiSettings
 from revaer.session.messages import AddTorrent
 from revaer.types import Priority, SelectionRules, StorageMode, TorrentId, TorrentOptions
+
+T = TypeVar("T")
 
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
@@ -137,16 +140,16 @@ def allowed_directory(path: str, settings: ApiSettings, at: str = "/download_dir
 
 
 def _options(body: AddBody, settings: ApiSettings) -> TorrentOptions:
-    directory = str(settings.download_root)
+    gaps = gaps_of(settings, body.category, body.tags)
     return TorrentOptions(
-        download_dir=directory if body.download_dir is None else allowed_directory(body.download_dir, settings),
+        download_dir=_directory(body, gaps, settings),
         name=body.name,
         comment=body.comment,
-        storage_mode=StorageMode(body.storage_mode),
-        sequential=body.sequential,
+        storage_mode=StorageMode(_given(body, "storage_mode", gaps.storage_mode)),
+        sequential=_given(body, "sequential", gaps.sequential),
         paused=body.start_paused,
         seed_mode=body.seed_mode,
-        super_seeding=body.super_seeding,
+        super_seeding=_given(body, "super_seeding", gaps.super_seeding),
         tags=tuple(body.tags),
         category=body.category,
         trackers=tuple(body.trackers),
@@ -158,11 +161,25 @@ def _options(body: AddBody, settings: ApiSettings) -> TorrentOptions:
         max_connections=body.max_connections,
         seed_ratio_limit=body.seed_ratio_limit,
         seed_time_limit=body.seed_time_limit,
-        auto_managed=body.auto_managed,
-        queue_position=body.queue_position,
+        auto_managed=_given(body, "auto_managed", gaps.auto_managed),
+        queue_position=gaps.queue_position if body.queue_position is None else body.queue_position,
         pex_enabled=body.pex_enabled,
         process=body.process,
     )
+
+
+def _directory(body: AddBody, gaps: Gaps, settings: ApiSettings) -> str:
+    if body.download_dir is not None:
+        return allowed_directory(body.download_dir, settings)
+    if gaps.download_dir is not None:
+        return allowed_directory(gaps.download_dir, settings, gaps.download_dir_of)
+    return str(settings.download_root)
+
+
+def _given(body: AddBody, name: str, otherwise: T) -> T:
+    """Return what the body says of a field, and something else where it is silent."""
+    value: T = getattr(body, name) if name in body.model_fields_set else otherwise
+    return value
 
 
 def _decode(text: str) -> bytes:

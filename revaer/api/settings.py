@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+
+from revaer.config.messages import Configuration
 
 METAINFO_BYTES: Final = 10 * 1024 * 1024
 MAGNET_BYTES: Final = 8 * 1024
@@ -24,6 +26,14 @@ PAGE_DEFAULT: Final = 50
 PAGE_MAX: Final = 1000
 FILTER_IDS: Final = 1000
 STREAMS_PER_KEY: Final = 32
+HISTORY_MAX: Final = 1000
+KEY_LABEL_CHARS: Final = 128
+KEY_BURST_MAX: Final = 1_000_000
+KEY_PERIOD_MAX: Final = 86_400.0
+KEY_LIFE_SECONDS: Final = (60, 10 * 365 * 86_400)
+GRACE_SECONDS_MAX: Final = 86_400
+TOKEN_LIFE_SECONDS: Final = (60, 86_400)
+JSON_DEPTH: Final = 32
 RATE_MAX: Final = 2_147_483_647
 """Bytes per second; the engine counts in 32 bits."""
 
@@ -34,20 +44,39 @@ BODY_STALL_SECONDS: Final = 30.0
 WRITE_STALL_SECONDS: Final = 30.0
 """A client that takes nothing for this long is disconnected."""
 KEEP_ALIVE_SECONDS: Final = 75.0
+HANDSHAKE_SECONDS: Final = 10.0
 OFF_LOOP_BYTES: Final = 128 * 1024
 """Bodies above this size are parsed in a worker."""
 
 
+class CertificateFiles(NamedTuple):
+    """Absolute paths of the PEM files that a TLS listener needs: the certificate with its chain, and its key."""
+
+    cert_file: str
+    key_file: str
+
+
+class Endpoint(NamedTuple):
+    """Where the API should listen: an address or an interface's name, a port (0 for any free one), and its TLS files;
+    without them it speaks plain HTTP."""
+
+    bind: str
+    port: int
+    tls: CertificateFiles | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """Where the API listens and what it allows.
+    """Where the API listens and what it allows. The configuration's word replaces them as soon as it is read.
 
     Attributes:
-        bind: address to listen on.
+        bind: address or interface to listen on.
         port: port to listen on; 0 takes any free one.
         download_root: where torrents go that name no directory.
         allow_paths: further directories below which torrents may be put.
         allowed_hosts: further names by which clients may call this host; loopback and the bind address always pass.
+        tls: the certificate of the listener; None for plain HTTP.
+        configuration: the documents, for what they give to new torrents.
     """
 
     download_root: Path
@@ -55,6 +84,13 @@ class ApiSettings:
     port: int = 7070
     allow_paths: tuple[Path, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    tls: CertificateFiles | None = None
+    configuration: Configuration = field(default_factory=Configuration)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where to listen."""
+        return Endpoint(self.bind, self.port, self.tls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +101,7 @@ class NodeFacts:
         version: version of the package.
         build_sha: revision it was built from.
         started_at: Unix seconds.
-        mode: `setup` until setup is complete, then `active`.
+        mode: `setup` until setup is complete, then `active`; the configuration's word replaces it.
     """
 
     version: str

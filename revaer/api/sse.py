@@ -9,6 +9,7 @@ import trio
 from actors import Lagged, Stamped, Subscription
 from revaer.api.call import Answer, Call, Send, StreamReply
 from revaer.api.envelopes import chunks, frame
+from revaer.api.errors import ClientGone
 from revaer.api.event_filter import EVENT_FILTERS, EventFilter, parse_event_filter
 from revaer.api.services import Services
 from revaer.api.settings import PING_SECONDS, RETRY_MILLISECONDS
@@ -31,7 +32,7 @@ async def stream_events(call: Call, services: Services) -> Answer:
     key_id = call.principal.key_id if call.principal else call.client
     services.streams.check(key_id)
     last = call.headers.get("last-event-id") or query.get("last_event_id")
-    return StreamReply(_Stream(services, wanted, last, key_id).produce, "text/event-stream; charset=utf-8")
+    return StreamReply(_Stream(services, wanted, last, key_id, call).produce, "text/event-stream; charset=utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,27 @@ class _Stream:
     wanted: EventFilter
     last_event_id: str | None
     key_id: str
+    call: Call
 
     async def produce(self, send: Send) -> None:
-        """Write the stream until it ends or the client leaves."""
+        """Write the stream until it ends or the client leaves.
+
+        Raises:
+            ClientGone: it had to end, and the client did not take the goodbye.
+        """
         services = self.services
         since, reason = self._position()
         subscription = services.bus.subscribe(
             f"sse:{self.key_id}", capacity=BUFFER, since=since, wants=self.wanted.wants_kind
         )
-        with subscription, services.streams.enter(subscription, self.key_id):
+        with subscription, services.streams.enter(subscription, self.key_id, self.call) as stream, stream.scope:
             if since is not None and not subscription.complete:
                 reason = "the events after the given one are no longer kept"
             await send(self._opening(since, reason))
             await self._write(subscription, send)
-            await send(frame("closing", {"reason": "the daemon is stopping"}))
+            await send(frame("closing", {"reason": stream.reason}))
+        if stream.scope.cancelled_caught:
+            raise ClientGone
 
     def _position(self) -> tuple[int | None, str]:
         """Return the number after which to replay, and why nothing can be replayed."""

@@ -1,7 +1,8 @@
-"""Open event streams: how many a key holds, and how all of them end when the API stops."""
+"""Open event streams: how many a key holds, and how they end: at a stop, or when their caller may not listen on."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +10,53 @@ from contextlib import contextmanager
 import trio
 
 from actors import Subscription
+from revaer.api.call import Call
 from revaer.api.errors import NotReady, TooManyStreams
 from revaer.api.settings import STREAMS_PER_KEY
 from revaer.events import Event
+
+STOPPING = "the daemon is stopping"
+GOODBYE_SECONDS = 1.0
+"""How long a stream that must end may take to say so."""
+
+
+class OpenStream:
+    """One open stream.
+
+    Attributes:
+        call: what opened it.
+        reason: why it ended, for its reader.
+        scope: what it is written in; it runs out when its reader does not even take the goodbye.
+    """
+
+    def __init__(self, call: Call, subscription: Subscription[Event]) -> None:
+        self.call = call
+        self.reason = STOPPING
+        self.scope = trio.CancelScope()
+        self._subscription = subscription
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end."""
+        return self.scope.deadline < math.inf
+
+    def end(self, reason: str) -> None:
+        """End it now; what waits to be written is dropped."""
+        if not self.is_ending:
+            self.reason = reason
+            self.scope.deadline = trio.current_time() + GOODBYE_SECONDS
+            self._subscription.close()
+
+    def finish(self) -> None:
+        """End it after what waits to be written."""
+        self._subscription.end()
 
 
 class Streams:
     """The registry of open streams."""
 
     def __init__(self) -> None:
-        self._open: dict[Subscription[Event], str] = {}
+        self._open: dict[OpenStream, str] = {}
         self._per_key: Counter[str] = Counter()
         self._closing = False
         self._changed = trio.lowlevel.ParkingLot()
@@ -28,6 +66,10 @@ class Streams:
         """Whether the API is stopping."""
         return self._closing
 
+    def open(self) -> tuple[OpenStream, ...]:
+        """Return the streams that are open and not told to end."""
+        return tuple(stream for stream in self._open if not stream.is_ending)
+
     def check(self, key_id: str) -> None:
         """Refuse another stream of a key that holds too many.
 
@@ -36,21 +78,22 @@ class Streams:
             NotReady: the API is stopping.
         """
         if self._closing:
-            raise NotReady("the daemon is stopping", retry_after=5.0)
+            raise NotReady(STOPPING, retry_after=5.0)
         if self._per_key[key_id] >= STREAMS_PER_KEY:
             raise TooManyStreams(f"this key holds {STREAMS_PER_KEY} open streams already")
 
     @contextmanager
-    def enter(self, subscription: Subscription[Event], key_id: str) -> Iterator[None]:
+    def enter(self, subscription: Subscription[Event], key_id: str, call: Call) -> Iterator[OpenStream]:
         """Count a stream inside the block. When the API stops, its subscription ends."""
-        self._open[subscription] = key_id
+        stream = OpenStream(call, subscription)
+        self._open[stream] = key_id
         self._per_key[key_id] += 1
         if self._closing:
-            subscription.end()
+            stream.finish()
         try:
-            yield
+            yield stream
         finally:
-            del self._open[subscription]
+            del self._open[stream]
             self._per_key[key_id] -= 1
             if not self._per_key[key_id]:
                 del self._per_key[key_id]
@@ -59,7 +102,7 @@ class Streams:
     async def close(self) -> None:
         """End every stream and wait until they have said goodbye."""
         self._closing = True
-        for subscription in tuple(self._open):
-            subscription.end()
+        for stream in tuple(self._open):
+            stream.finish()
         while self._open:
             await self._changed.park()

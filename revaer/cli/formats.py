@@ -9,6 +9,8 @@ from datetime import datetime
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+_SPANS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_SPAN = re.compile(r"(?P<number>\d{1,12})\s*(?P<unit>[smhdw]?)", re.IGNORECASE | re.ASCII)
 _REORDERING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -22,6 +24,18 @@ def parse_size(text: str) -> int:
     if match is None:
         raise ValueError(f"{text!r} is no size; write bytes, or a number with K, M, G or T such as 256M")
     return int(float(match["number"]) * _FACTORS[match["unit"].lower()])
+
+
+def parse_duration(text: str) -> int:
+    """Read a span of time such as `900`, `15m`, `12h`, `90d` or `2w`. Answers seconds.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    match = _SPAN.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no span of time; write seconds, or a whole number with m, h, d or w such as 90d")
+    return int(match["number"]) * _SPANS[match["unit"].lower()]
 
 
 def size(count: float) -> str:

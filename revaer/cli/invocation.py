@@ -16,20 +16,43 @@ from revaer.types import new_torrent_id
 T = TypeVar("T")
 
 
-def converse(settings: Settings, work: Callable[[Client], Awaitable[T]]) -> T:
-    """Run `work` with a client for the daemon that the settings lead to. Everything it sends carries one request id.
+def locate(settings: Settings) -> Target:
+    """Find the daemon that the settings lead to.
+
+    Raises:
+        Failure: with the words and the exit code for what went wrong.
+    """
+    try:
+        return find_target(settings)
+    except ClientError as error:
+        raise failure_of(error, target=None, request_id="") from error
+
+
+def converse(
+    settings: Settings,
+    work: Callable[[Client], Awaitable[T]],
+    *,
+    target: Target | None = None,
+    timeout: float | None = None,
+) -> T:
+    """Run `work` with a client for a daemon. Everything it sends carries one request id.
+
+    Args:
+        settings: what the options said.
+        work: what to do; its client is closed afterwards.
+        target: the daemon; the one that the settings lead to when absent.
+        timeout: seconds to wait for an answer; what the settings say when absent.
 
     Raises:
         Failure: with the words and the exit code for what went wrong.
     """
     request_id = str(new_torrent_id())
-    target: Target | None = None
+    target = target or locate(settings)
     try:
-        target = find_target(settings)
         return trio.run(
             _with_client,
             target,
-            settings.timeout,
+            settings.timeout if timeout is None else timeout,
             request_id,
             work,
             restrict_keyboard_interrupt_to_checkpoints=True,

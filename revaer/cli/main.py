@@ -20,6 +20,7 @@ from revaer.cli.settings import Settings, global_options
 COMMANDS = {
     "serve": ("revaer.cli.serve:serve", "Run the daemon."),
     "demo": ("revaer.demo.command:demo", "Watch a download survive kill -9."),
+    "setup": ("revaer.cli.setup:setup", "Set up a fresh node."),
     "add": ("revaer.cli.add:add", "Add torrents."),
     "ls": ("revaer.cli.listing:ls", "List torrents."),
     "status": ("revaer.cli.status:status", "Look at one torrent closely."),
@@ -28,12 +29,17 @@ COMMANDS = {
     "action": ("revaer.cli.acting:action", "Pause, resume, recheck, limit or move a torrent."),
     "select": ("revaer.cli.acting:select", "Choose the files of a torrent."),
     "rm": ("revaer.cli.acting:rm", "Remove torrents."),
+    "config": ("revaer.cli.config:config", "Read and change the configuration."),
+    "labels": ("revaer.cli.labels:labels", "Set what categories and tags give."),
+    "keys": ("revaer.cli.keys:keys", "Issue, list, rotate and revoke API keys."),
+    "secrets": ("revaer.cli.secrets:secrets", "Set and remove secrets."),
     "health": ("revaer.cli.health:health", "Ask the daemon how it is."),
     "metrics": ("revaer.cli.health:metrics", "Print the daemon's metrics."),
+    "factory-reset": ("revaer.cli.setup:factory_reset", "Take the node back to its setup."),
 }
 """Every command with the place it is loaded from when it is used, and its line in the help."""
 
-ALIASES = {"torrent": {"add": "add", "remove": "rm"}}
+ALIASES = {"torrent": {"add": "add", "remove": "rm"}, "settings": {"patch": "config set"}}
 """Names of earlier versions, which scripts still use."""
 
 
@@ -77,9 +83,13 @@ class LazyGroup(click.Group):
 
 
 def load_command(name: str) -> click.Command:
-    """Import one command."""
-    module, _, attribute = COMMANDS[name][0].partition(":")
+    """Import one command, such as `add`, or `config set` in its group."""
+    first, *rest = name.split()
+    module, _, attribute = COMMANDS[first][0].partition(":")
     command: click.Command = getattr(importlib.import_module(module), attribute)
+    for step in rest:
+        assert isinstance(command, click.Group), "only groups hold commands"
+        command = command.commands[step]
     return command
 
 

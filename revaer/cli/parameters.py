@@ -71,10 +71,49 @@ class QueuePosition(click.ParamType[int | str]):
         return int(text)
 
 
+class Duration(click.ParamType[int]):
+    """Seconds, with m, h, d or w as factors. With `endless` the word `never` is taken too, and becomes -1 here."""
+
+    name = "duration"
+
+    def __init__(self, *, endless: bool = False) -> None:
+        self._endless = endless
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the text; fails as a usage error."""
+        if self._endless and value in ("never", -1):
+            return -1
+        try:
+            return value if isinstance(value, int) else formats.parse_duration(value)
+        except ValueError as error:
+            self.fail(f"{error}{', or `never`' if self._endless else ''}", param, ctx)
+
+
+class CallLimit(click.ParamType[Any]):
+    """`CALLS/SECONDS`, or the word `none`, which becomes an empty tuple."""
+
+    name = "limit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the text; fails as a usage error."""
+        if value == "none":
+            return ()
+        if isinstance(value, tuple):
+            return value
+        calls, _, seconds = str(value).partition("/")
+        try:
+            return int(calls), formats.parse_duration(seconds)
+        except ValueError:
+            self.fail(f"{value!r} should be CALLS/TIME such as 100/60 or 1000/1h, or `none`", param, ctx)
+
+
 SIZE = Size()
 RATE = RateOrUnlimited()
 FILE_PRIORITY = FilePriority()
 QUEUE_POSITION = QueuePosition()
+DURATION = Duration()
+LIFETIME = Duration(endless=True)
+CALL_LIMIT = CallLimit()
 
 
 def comma_list(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:

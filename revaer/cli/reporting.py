@@ -39,15 +39,29 @@ def failure_of(error: ClientError, *, target: Target | None, request_id: str) ->
 
 def _refused(problem: Problem, *, target: Target | None, request_id: str) -> Failure:
     lines = [f"{param.pointer or '/'}: {param.message}" for param in problem.invalid_params]
+    detail = "" if problem.detail == "; ".join(lines) else problem.detail
     if problem.status == 401 and target is not None:
         lines += _key_advice(target)
+    if problem.type.endswith("/setup-required"):
+        lines.append("Complete the setup on the node: revaer setup")
+    if problem.status == 412:
+        lines += _revision_advice(problem)
     if problem.retry_after is not None:
         lines.append(f"Try again in {problem.retry_after:g} s.")
     kind = WrongRequest if problem.status in WRONG_STATUSES else Failure
-    return kind(problem.title, detail=problem.detail, lines=lines, request_id=problem.instance or request_id)
+    return kind(problem.title, detail=detail, lines=lines, request_id=problem.instance or request_id)
+
+
+def _revision_advice(problem: Problem) -> Sequence[str]:
+    current = problem.context.get("current")
+    if not isinstance(current, int):
+        return []
+    return [f"Look at what changed (`revaer config history --changes`), then repeat it with --if-match {current}."]
 
 
 def _key_advice(target: Target) -> Sequence[str]:
+    if target.keyless:
+        return []
     if target.key_withheld:
         return [
             f"The key in this node's credentials file was not sent to {target.url}: it belongs to another address.",

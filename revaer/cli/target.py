@@ -14,11 +14,25 @@ from revaer.daemon.directory import DataDirectory
 from revaer.daemon.errors import DirectoryUnusable
 
 DEFAULT_URL = "http://127.0.0.1:7070"
+NAMED = "as told by --api-url or REVAER_API_URL"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to go, with which key, and how both were found, for messages."""
+    """Where to go, with which key, and how both were found, for messages.
+
+    Attributes:
+        url: where the API answers.
+        api_key: the key to send; `None` sends none.
+        origin: how the address was found.
+        directory: the data directory in use.
+        data_dir: the data directory, when it was named.
+        explicit: whether the address was named.
+        announced_pid: the process that announced the address.
+        key_withheld: whether a key is there that belongs to another address.
+        key_file: the credentials file that the key came from.
+        keyless: whether the command needs no key.
+    """
 
     url: str
     api_key: str | None
@@ -28,6 +42,8 @@ class Target:
     explicit: bool = False
     announced_pid: int | None = None
     key_withheld: bool = False
+    key_file: Path | None = None
+    keyless: bool = False
 
 
 def find_target(settings: Settings) -> Target:
@@ -43,11 +59,11 @@ def find_target(settings: Settings) -> Target:
     directory = DataDirectory(settings.directory.absolute())
     credentials = None
     if settings.api_key is None:
-        credentials = _credentials(settings.credentials or directory.credentials)
+        credentials = stored_credentials(credentials_path(settings))
     url, origin, pid = _address(settings, directory, credentials)
     key, withheld = settings.api_key, False
     if credentials is not None:
-        withheld = settings.api_url is not None and not _may_have(url, credentials)
+        withheld = settings.api_url is not None and not belongs_to(credentials, url)
         key = None if withheld else credentials.api_key
     return Target(
         url=url,
@@ -58,10 +74,55 @@ def find_target(settings: Settings) -> Target:
         explicit=settings.api_url is not None,
         announced_pid=pid,
         key_withheld=withheld,
+        key_file=credentials_path(settings) if credentials is not None and not withheld else None,
     )
 
 
-def _credentials(path: Path) -> Credentials | None:
+def announced_target(settings: Settings) -> Target:
+    """Find the daemon without looking for a key: the named address, else what a daemon on the data directory announced.
+
+    Raises:
+        Failure: no daemon announced itself there.
+    """
+    directory = DataDirectory(settings.directory.absolute())
+    url, origin, pid = settings.api_url, NAMED, None
+    if url is None:
+        announced = _announcement(directory.runtime)
+        if announced is None:
+            raise _nobody(settings, directory)
+        (url, pid), origin = announced, f"as announced in {directory.runtime}"
+    return Target(
+        url=url,
+        api_key=None,
+        origin=origin,
+        directory=directory.root,
+        data_dir=settings.data_dir,
+        explicit=settings.api_url is not None,
+        announced_pid=pid,
+        keyless=True,
+    )
+
+
+def _nobody(settings: Settings, directory: DataDirectory) -> Failure:
+    serve = f"revaer --data-dir {settings.data_dir} serve" if settings.data_dir else "revaer serve"
+    return Failure(
+        "no daemon is running",
+        detail=f"None has announced itself in {directory.runtime}.",
+        lines=[f"Start one:                   {serve}", "Or name its data directory:  --data-dir DIR"],
+    )
+
+
+def credentials_path(settings: Settings) -> Path:
+    """Tell which credentials file is meant: the named one, else the data directory's."""
+    return (settings.credentials or DataDirectory(settings.directory).credentials).absolute()
+
+
+def stored_credentials(path: Path) -> Credentials | None:
+    """Read a credentials file; `None` when there is none.
+
+    Raises:
+        Failure: it cannot be used.
+    """
     try:
         return read_credentials(path)
     except DirectoryUnusable as error:
@@ -72,7 +133,7 @@ def _address(
     settings: Settings, directory: DataDirectory, credentials: Credentials | None
 ) -> tuple[str, str, int | None]:
     if settings.api_url is not None:
-        return settings.api_url, "as told by --api-url or REVAER_API_URL", None
+        return settings.api_url, NAMED, None
     announced = _announcement(directory.runtime)
     if announced is not None:
         return announced[0], f"as announced in {directory.runtime}", announced[1]
@@ -93,7 +154,8 @@ def _announcement(path: Path) -> tuple[str, int | None] | None:
     return document["url"], pid if isinstance(pid, int) else None
 
 
-def _may_have(url: str, credentials: Credentials) -> bool:
+def belongs_to(credentials: Credentials, url: str) -> bool:
+    """Tell whether a key may go to an address: this machine, or the address it was made for. Raises InvalidAddress."""
     address = parse_address(url)
     if is_loopback(address):
         return True

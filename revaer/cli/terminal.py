@@ -17,10 +17,10 @@ from rich.text import Text
 
 from revaer.cli import formats
 
-FLEXIBLE = frozenset({"NAME", "PATH", "REASON"})
+FLEXIBLE = frozenset({"NAME", "PATH", "REASON", "VALUE", "BEFORE", "AFTER", "CHANGED", "DESCRIPTION", "POLICY"})
 """Columns that may be cut on a narrow terminal."""
 
-_PIPE_WIDTH = 4000
+_PIPE_WIDTH = 1_000_000
 _WIDE = 110
 
 
@@ -52,8 +52,8 @@ def notice(text: str) -> None:
     errors().print(Text(text, style="dim"))
 
 
-def show_json(document: Mapping[str, Any]) -> None:
-    """Write a document, indented."""
+def show_json(document: object) -> None:
+    """Write a JSON value, indented."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 

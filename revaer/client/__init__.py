@@ -9,6 +9,7 @@ async with Client("http://127.0.0.1:7070", key) as client:
 
 from revaer.client.backoff import Backoff
 from revaer.client.client import AddOptions, AmbiguousPrefix, Client, EventFilter, ListQuery, MalformedId, UnknownPrefix
+from revaer.client.config_models import Change, ConfigSnapshot, HistoryPage, Impact, Listener, Revision, Validation
 from revaer.client.errors import (
     ClientError,
     InvalidAddress,
@@ -18,40 +19,59 @@ from revaer.client.errors import (
     ProblemDocument,
     Unreachable,
 )
+from revaer.client.keys import UNSET, IssuedKey, Key, RateLimit, Unset
+from revaer.client.labels import LabelKind
 from revaer.client.link import InvalidKey
 from revaer.client.models import Component, Figures, Health, Page, Torrent, TorrentDetail, TorrentFile
+from revaer.client.node import Identity, SetupDone, SetupToken
 from revaer.client.stream import Event, EventStream, Interrupted, Lagged, Notice, Reset, Resumed, StreamItem
 
 __all__ = [
+    "UNSET",
     "AddOptions",
     "AmbiguousPrefix",
     "Backoff",
+    "Change",
     "Client",
     "ClientError",
     "Component",
+    "ConfigSnapshot",
     "Event",
     "EventFilter",
     "EventStream",
     "Figures",
     "Health",
+    "HistoryPage",
+    "Identity",
+    "Impact",
     "Interrupted",
     "InvalidAddress",
     "InvalidAnswer",
     "InvalidKey",
     "InvalidParam",
+    "IssuedKey",
+    "Key",
+    "LabelKind",
     "Lagged",
     "ListQuery",
+    "Listener",
     "MalformedId",
     "Notice",
     "Page",
     "Problem",
     "ProblemDocument",
+    "RateLimit",
     "Reset",
     "Resumed",
+    "Revision",
+    "SetupDone",
+    "SetupToken",
     "StreamItem",
     "Torrent",
     "TorrentDetail",
     "TorrentFile",
     "UnknownPrefix",
     "Unreachable",
+    "Unset",
+    "Validation",
 ]

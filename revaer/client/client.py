@@ -6,17 +6,21 @@ import base64
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from json import JSONDecodeError
 from types import TracebackType
 from typing import Any, Self, TypedDict
-from urllib.parse import quote
 
 import httpx
 
 from revaer.client.backoff import Backoff
-from revaer.client.errors import ClientError, InvalidAnswer
+from revaer.client.config import Config
+from revaer.client.errors import ClientError
+from revaer.client.exchange import Exchange, decode, place
+from revaer.client.keys import Keys
+from revaer.client.labels import Labels
 from revaer.client.link import Link, problem_of
 from revaer.client.models import Health, Page, Torrent, TorrentDetail, TorrentFile
+from revaer.client.node import Node
+from revaer.client.secrets import Secrets
 from revaer.client.stream import EventStream, Notice
 
 PAGE_LIMIT = 1000
@@ -126,6 +130,13 @@ class Client:
         timeout: seconds for each phase of a call. It never cuts an open event stream.
         request_id: the `x-request-id` of everything this client sends; the daemon makes one per call otherwise.
 
+    Attributes:
+        config: the configuration: read, change, try, go back.
+        keys: API keys.
+        labels: the policies of categories and tags.
+        secrets: the names of secrets, and setting them.
+        node: setup and factory reset.
+
     Raises:
         InvalidAddress: the URL cannot be used.
     """
@@ -134,6 +145,12 @@ class Client:
         self, url: str, api_key: str | None = None, timeout: float = 10.0, *, request_id: str | None = None
     ) -> None:
         self._link = Link(url, api_key, timeout, request_id)
+        self._exchange = Exchange(self._link)
+        self.config = Config(self._exchange)
+        self.keys = Keys(self._exchange)
+        self.labels = Labels(self._exchange)
+        self.secrets = Secrets(self._exchange)
+        self.node = Node(self._exchange)
 
     async def __aenter__(self) -> Self:
         return self
@@ -156,14 +173,14 @@ class Client:
             body["magnet"] = magnet
         if metainfo is not None:
             body["metainfo"] = base64.b64encode(metainfo).decode("ascii")
-        return Torrent.read(await self._json("POST", "/v1/torrents", body=body))
+        return Torrent.read(await self._exchange.json("POST", "/v1/torrents", body=body))
 
     async def page(self, query: ListQuery | None = None, *, cursor: str | None = None) -> Page:
         """Fetch one page of the list; `cursor` is the `next` of the page before."""
         params = (query or ListQuery()).params()
         if cursor is not None:
             params["cursor"] = cursor
-        return Page.read(await self._json("GET", "/v1/torrents", params=params))
+        return Page.read(await self._exchange.json("GET", "/v1/torrents", params=params))
 
     async def list(self, query: ListQuery | None = None) -> tuple[Torrent, ...]:
         """Fetch every page of the list."""
@@ -177,7 +194,7 @@ class Client:
 
     async def get(self, torrent_id: str) -> TorrentDetail:
         """Look at one torrent closely, by id or info-hash."""
-        return TorrentDetail.read(await self._json("GET", _path(torrent_id)))
+        return TorrentDetail.read(await self._exchange.json("GET", _path(torrent_id)))
 
     async def files(self, torrent_id: str) -> tuple[TorrentFile, ...]:
         """List the files of one torrent; empty before a magnet's metadata came."""
@@ -186,11 +203,11 @@ class Client:
     async def delete(self, torrent_id: str, *, delete_data: bool = False) -> None:
         """Remove a torrent, with `delete_data` its payload too. Answers when it is done."""
         params = {"delete_data": "true"} if delete_data else None
-        await self._accepted("DELETE", _path(torrent_id), params=params)
+        await self._exchange.accepted("DELETE", _path(torrent_id), params=params)
 
     async def action(self, torrent_id: str, kind: str, **arguments: object) -> None:
         """Do one action, such as `pause` or `rate` with `download_bps` and `upload_bps`. Answers when it is applied."""
-        await self._accepted("POST", f"{_path(torrent_id)}/action", body={"type": kind, **arguments})
+        await self._exchange.accepted("POST", f"{_path(torrent_id)}/action", body={"type": kind, **arguments})
 
     async def select(
         self,
@@ -208,7 +225,7 @@ class Client:
             "skip_fluff": skip_fluff,
             "priorities": {str(index): priority for index, priority in (priorities or {}).items()},
         }
-        await self._accepted("POST", f"{_path(torrent_id)}/select", body=body)
+        await self._exchange.accepted("POST", f"{_path(torrent_id)}/select", body=body)
 
     async def resolve(self, key: str) -> str:
         """Find the one torrent whose id or info-hash begins with `key`; a whole id or info-hash is taken as it is.
@@ -256,7 +273,7 @@ class Client:
         """Ask the daemon how it is. A daemon that cannot serve answers too, with `serving` false."""
         response = await self._link.call("GET", "/health/full")
         document = (
-            _decode(response) if response.status_code in (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE) else None
+            decode(response) if response.status_code in (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE) else None
         )
         is_report = isinstance(document, dict) and "components" in document
         if not (is_report or response.is_success):
@@ -265,29 +282,11 @@ class Client:
 
     async def metrics(self) -> str:
         """Fetch the metrics in Prometheus' text format."""
-        return (await self._accepted("GET", "/metrics")).text
-
-    async def _accepted(
-        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
-    ) -> httpx.Response:
-        response = await self._link.call(method, path, params=params, body=body)
-        if not response.is_success:
-            raise problem_of(response)
-        return response
-
-    async def _json(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None) -> Any:
-        return _decode(await self._accepted(method, path, params=params, body=body))
-
-
-def _decode(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except (JSONDecodeError, UnicodeDecodeError) as error:
-        raise InvalidAnswer(f"{response.url} answered with something else than JSON") from error
+        return (await self._exchange.accepted("GET", "/metrics")).text
 
 
 def _path(torrent_id: str) -> str:
-    return f"/v1/torrents/{quote(torrent_id, safe='')}"
+    return f"/v1/torrents{place(torrent_id)}"
 
 
 def _is_whole(key: str) -> bool:

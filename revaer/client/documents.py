@@ -34,6 +34,22 @@ def text(document: Document, key: str) -> str:
     return value
 
 
+def secret(document: Document, key: str) -> str:
+    """Read a field that must be text and that no error may repeat. Raises InvalidAnswer."""
+    value = document.get(key)
+    if not isinstance(value, str) or not value:
+        raise InvalidAnswer(f"`{key}` should be text, but is not")
+    return value
+
+
+def flag(document: Document, key: str) -> bool:
+    """Read a field that is true or false; null and absent are false. Raises InvalidAnswer."""
+    value = document.get(key)
+    if not isinstance(value, bool | None):
+        raise InvalidAnswer(f"`{key}` should be true or false, but is {value!r}")
+    return bool(value)
+
+
 def optional_text(document: Document, key: str) -> str | None:
     """Read a field that is text, null or absent. Raises InvalidAnswer."""
     return None if document.get(key) is None else text(document, key)

@@ -18,7 +18,18 @@ STREAM_IDLE_SECONDS = 65.0
 
 
 class InvalidKey(ClientError):
-    """The API key holds characters that no key has."""
+    """The API key or setup token holds characters that none has."""
+
+
+def checked(credential: str, what: str) -> str:
+    """Answer a credential that can travel in a header; `what` names it in the error, which does not repeat it.
+
+    Raises:
+        InvalidKey: it cannot.
+    """
+    if not (credential.isascii() and credential.isprintable() and credential):
+        raise InvalidKey(f"the {what} has characters that none has")
+    return credential
 
 
 def is_loopback(url: httpx.URL) -> bool:
@@ -66,9 +77,7 @@ class Link:
         self.timeout = timeout
         headers = {"accept": "application/json", "user-agent": "revaer-client"}
         if api_key is not None:
-            if not (api_key.isascii() and api_key.isprintable() and api_key):
-                raise InvalidKey("the API key has characters that no key has; it should look like <key_id>:<secret>")
-            headers["x-revaer-api-key"] = api_key
+            headers["x-revaer-api-key"] = checked(api_key, "API key")
         if request_id is not None:
             headers["x-request-id"] = request_id
         self._http = httpx.AsyncClient(
@@ -85,7 +94,13 @@ class Link:
         await self._http.aclose()
 
     async def call(
-        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Do one exchange and answer the whole response, whatever its status.
 
@@ -93,7 +108,7 @@ class Link:
             Unreachable: no answer came.
         """
         try:
-            return await self._http.request(method, path, params=params, json=body)
+            return await self._http.request(method, path, params=params, json=body, headers=headers)
         except httpx.TransportError as error:
             raise self.unreachable(error) from error
 

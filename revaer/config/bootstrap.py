@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import Any
 
 from revaer.config.documents import Configuration
+from revaer.config.problems import ConfigError
+from revaer.config.strict_json import parse_json
+from revaer.config.surroundings import Surroundings
+from revaer.config.validate import apply_patch
 
-
-class ConfigError(Exception):
-    """The configuration cannot be used; each of `problems` is a JSON Pointer with a message."""
-
-    def __init__(self, origin: str, problems: tuple[tuple[str, str], ...]) -> None:
-        lines = "".join(f"\n  {pointer or '/'}: {message}" for pointer, message in problems)
-        super().__init__(f"{origin} is refused:{lines}")
-        self.problems = problems
+__all__ = ["ConfigError", "load_changeset", "load_configuration"]
 
 
 def load_configuration(path: Path | None) -> Configuration:
-    """Read a changeset over the defaults; without a path, the defaults alone.
+    """Read a changeset over the defaults; without a path, the defaults alone. Its secrets are checked and left out.
 
     Raises:
         ConfigError: the file cannot be read, is no JSON object, or holds unknown fields or values out of bounds.
     """
-    if path is None:
-        return Configuration()
+    return Configuration() if path is None else _load(path, None)[1]
+
+
+def load_changeset(path: Path, surroundings: Surroundings | None = None) -> Mapping[str, Any]:
+    """Read a changeset, secrets included, that holds over the defaults.
+
+    Args:
+        path: The file.
+        surroundings: What to hold it against; with a path probe it may block.
+
+    Raises:
+        ConfigError: the file cannot be read, is no JSON object, or holds unknown fields or values out of bounds.
+    """
+    return _load(path, surroundings)[0]
+
+
+def _load(path: Path, surroundings: Surroundings | None) -> tuple[Mapping[str, Any], Configuration]:
     try:
-        return Configuration.model_validate_json(path.read_bytes())
+        changeset = parse_json(path.read_bytes())
+        return changeset, apply_patch(Configuration(), changeset, surroundings=surroundings)
     except OSError as error:
-        raise ConfigError(str(path), (("", f"cannot be read: {error.strerror or error}"),)) from error
-    except ValidationError as error:
-        raise ConfigError(str(path), tuple(_problem(item["loc"], item["msg"]) for item in error.errors())) from error
-
-
-def _problem(location: tuple[int | str, ...], message: str) -> tuple[str, str]:
-    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
-    return pointer, message
+        raise ConfigError([("", f"cannot be read: {error.strerror or error}")], str(path)) from error
+    except ConfigError as error:
+        raise ConfigError(error.problems, str(path)) from error

@@ -116,6 +116,14 @@ class Connection:
         """Run statements without arguments and return the server's tag for the last, for example `COMMIT`."""
         return await self._run(self._raw.execute, sql)
 
+    async def listen(self, channel: str, hear: Callable[[str], None]) -> None:
+        """Call `hear` with the payload of every notification on a channel, for the life of the connection.
+
+        Raises:
+            DatabaseError: The server did not take it.
+        """
+        await self._run(self._raw.add_listener, channel, lambda *heard: hear(str(heard[-1])))
+
     async def ping(self) -> float:
         """Make one round trip and return its time in seconds."""
         began = trio.current_time()

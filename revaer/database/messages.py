@@ -5,10 +5,10 @@ Nothing here imports trio or the driver. The real form is `revaer.database.servi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 
 class DatabaseError(Exception):
@@ -180,3 +180,48 @@ class Database(Protocol):
 
     async def wait_available(self) -> None:
         """Return when the database can be used; at once when it can already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Notifications arrive from here on. Some may have been missed before: read anew what they tell of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deaf:
+    """Notifications do not arrive until the next `Listening`.
+
+    Attributes:
+        reason: What is wrong, for people.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Somebody notified the channel.
+
+    Attributes:
+        payload: What was said.
+    """
+
+    payload: str
+
+
+Heard: TypeAlias = Listening | Deaf | Notification
+"""What a listener hears."""
+
+
+class ListeningDatabase(Database, Protocol):
+    """A database that also tells what others notify."""
+
+    def listen(self, channel: str) -> AbstractAsyncContextManager[AsyncIterator[Heard]]:
+        """Listen to a channel on a connection of its own, made again by itself after every outage.
+
+        The iterator never ends and never raises. It is for one reader; one that falls behind loses notifications and
+        hears `Listening` in their place.
+
+        Args:
+            channel: A name of lower-case letters, digits and underscores.
+        """

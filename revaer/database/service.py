@@ -13,7 +13,16 @@ import trio_asyncio
 
 from revaer.database.connection import Connection
 from revaer.database.failures import ConnectionLost
-from revaer.database.messages import Database, DatabaseStatus, DatabaseUnavailable, Row, StatementTimeout, Transaction
+from revaer.database.listener import Listener
+from revaer.database.messages import (
+    DatabaseStatus,
+    DatabaseUnavailable,
+    Heard,
+    ListeningDatabase,
+    Row,
+    StatementTimeout,
+    Transaction,
+)
 from revaer.database.migrations import Migration, default_folder, load_migrations
 from revaer.database.monitor import Monitor
 from revaer.database.pool import Pool
@@ -28,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class ServedDatabase:
-    """The real form of the `Database` port: calls through a pool that a monitor opens and shuts."""
+    """The real form of the `ListeningDatabase` port: calls through a pool that a monitor opens and shuts."""
 
     def __init__(
         self,
@@ -72,6 +81,18 @@ class ServedDatabase:
         async with self._leased(within) as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def listen(self, channel: str) -> AsyncIterator[AsyncIterator[Heard]]:
+        """Listen to a channel; see `ListeningDatabase.listen`."""
+        listener = Listener(channel, wait_available=self.wait_available, connect=self._connect)
+        with _sole_error():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(listener.run)
+                try:
+                    yield listener
+                finally:
+                    nursery.cancel_scope.cancel()
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the database usable until cancelled.
 
@@ -103,10 +124,10 @@ class ServedDatabase:
                 raise DatabaseUnavailable(f"the commit was not confirmed within {within:g} s; it may have happened")
             raise StatementTimeout(within)
 
-    async def _connect(self) -> Connection:
+    async def _connect(self, *, on_lost: Callable[[], None] | None = None) -> Connection:
         if self._endpoint is None:
             raise DatabaseUnavailable(self.status.reason)
-        return await Connection.open(self._endpoint, self._loop)
+        return await Connection.open(self._endpoint, self._loop, on_lost=on_lost)
 
     async def _connect_first(self, on_lost: Callable[[], None]) -> Connection:
         self._endpoint = await self._server.ensure()
@@ -121,7 +142,7 @@ async def open_database(
     migrations: Path | None = None,
     on_status: Callable[[DatabaseStatus], None],
     pool_size: int = 4,
-) -> AsyncIterator[Database]:
+) -> AsyncIterator[ListeningDatabase]:
     """Open the database for the body, which may begin before the server can be reached.
 
     The body can use the database until it ends, under outer cancellation too; then an embedded server is stopped,

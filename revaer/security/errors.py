@@ -37,3 +37,33 @@ class ScopeMissing(SecurityError):
     def __init__(self, required: str) -> None:
         super().__init__(f"this needs a key with the scope {required!r}")
         self.required = required
+
+
+class KeyTextInvalid(SecurityError):
+    """What should be an encryption key is none."""
+
+
+class SecretUnreadable(SecurityError):
+    """A stored secret cannot be decrypted.
+
+    Attributes:
+        name: the secret's name.
+        reason: why, for people.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"the secret {name!r} cannot be read: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class PrivateFileRefused(SecurityError):
+    """A file that must be private is not, or cannot be read.
+
+    Attributes:
+        reason: what is wrong and what to do, for people.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -48,6 +48,19 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How many calls a key may make.
+
+    Attributes:
+        burst: calls at once.
+        per_seconds: seconds in which a used-up burst becomes whole again.
+    """
+
+    burst: int
+    per_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoredKey:
     """A key as it is kept.
 
@@ -56,12 +69,18 @@ class StoredKey:
         secret_hash: Argon2id hash of its secret.
         scopes: names of its scopes.
         expires_at: Unix seconds after which it is refused; None for never.
+        rate_limit: how many calls it may make; None for any number.
+        previous_hash: hash of the secret before the last rotation; None when there is none.
+        grace_until: Unix seconds until which that secret is accepted too.
     """
 
     key_id: str
     secret_hash: str = field(repr=False)
     scopes: frozenset[str]
     expires_at: float | None = None
+    rate_limit: RateLimit | None = None
+    previous_hash: str | None = field(default=None, repr=False)
+    grace_until: float | None = None
 
     def __post_init__(self) -> None:
         unknown = self.scopes - set(Scope)

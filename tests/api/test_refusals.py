@@ -12,23 +12,10 @@ import trio
 
 from revaer.session import messages as session
 from tests.api.conftest import ADMIN, EXPIRED, READER, Running, StartApi
+from tests.support.problem_documents import assert_problem
 
 MAGNET = "magnet:?xt=urn:btih:" + "a" * 40
 ID = "00000000-0000-7000-8000-000000000000"
-
-
-def assert_problem(answer: httpx.Response, status: int, kind: str, pointer: str | None = None) -> dict[str, Any]:
-    """The answer is a whole problem document of this kind, pointing there."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    document: dict[str, Any] = answer.json()
-    assert document["type"] == f"https://revaer.dev/problems/{kind}"
-    assert (document["status"], document["instance"]) == (status, answer.headers["x-request-id"])
-    assert document["title"]
-    assert document["detail"]
-    if pointer is not None:
-        assert pointer in [param["pointer"] for param in document["invalid_params"]], document
-    return document
 
 
 async def raw(api: Running, request: bytes) -> bytes:
@@ -97,6 +84,8 @@ async def test_wrong_requests(api: Running, method: str, path: str, status: int,
         ({"max_download_bps": True}, "/max_download_bps"),
         ({"max_download_bps": 1.5}, "/max_download_bps"),
         ({"seed_ratio_limit": -0.5}, "/seed_ratio_limit"),
+        ({"seed_ratio_limit": "2"}, "/seed_ratio_limit"),
+        ({"seed_ratio_limit": True}, "/seed_ratio_limit"),
         ({"start_paused": "yes"}, "/start_paused"),
         ({"storage_mode": "magic"}, "/storage_mode"),
         ({"download_dir": "relative"}, "/download_dir"),
@@ -132,6 +121,7 @@ async def test_wrong_values_of_an_add(api: Running, change: Mapping[str, Any], p
         b'{"queue_position": ' + b"9" * 5000 + b"}",
         b"[" * 100_000,
         b'{"name": "\xff"}',
+        b'{"\\ud800": 1}',
     ],
 )
 async def test_broken_json(api: Running, body: bytes) -> None:

@@ -140,7 +140,7 @@ async def test_metrics_are_given_on_loopback_without_a_key(api: Running) -> None
 
 async def test_well_known_says_who_answers(api: Running) -> None:
     document = (await api.http.get("/.well-known/revaer.json")).json()
-    assert document == {"name": "revaer", "version": "1.2.3", "api_base": "/v1", "mode": "active", "revision": 0}
+    assert document == {"name": "revaer", "version": "1.2.3", "api": "/v1", "mode": "active", "revision": 0}
 
 
 async def test_options_tells_the_methods(api: Running) -> None:

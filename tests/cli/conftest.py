@@ -12,7 +12,8 @@ from typing import TypeAlias
 import pytest
 
 from revaer.cli.main import run
-from tests.support.fake_api import KEY, FakeApi, fake_api_in_thread
+from tests.support.fake_api import KEY, FakeApi, in_thread
+from tests.support.fake_node import FakeNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def api() -> Iterator[FakeApi]:
+def api() -> Iterator[FakeNode]:
     """A fake daemon on loopback."""
-    with fake_api_in_thread() as fake:
+    with in_thread(FakeNode()) as fake:
         yield fake
 
 

@@ -103,3 +103,17 @@ def test_visible_text_is_printable_and_stays_as_it_is(text: str) -> None:
     assert "\x1b" not in shown
     assert "\n" not in shown
     assert formats.visible(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("900", 900), ("45s", 45), ("15m", 900), ("12H", 43_200), (" 90 d ", 7_776_000), ("2w", 1_209_600)],
+)
+def test_a_span_of_time_is_read(text: str, seconds: int) -> None:
+    assert formats.parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "d", "-1", "1.5h", "1h30m", "1 year", "\u0661d", "1" * 13])
+def test_what_is_no_span_of_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no span of time"):
+        formats.parse_duration(text)

@@ -8,6 +8,7 @@ import trio
 
 from revaer.client import Backoff, Client, Event, EventStream, StreamItem
 from tests.support.fake_api import KEY, FakeApi
+from tests.support.fake_node import FakeNode
 
 
 async def take(stream: EventStream, count: int) -> list[StreamItem]:
@@ -21,9 +22,9 @@ def ids(items: list[StreamItem]) -> list[str]:
 
 
 @pytest.fixture
-async def api(nursery: trio.Nursery) -> FakeApi:
+async def api(nursery: trio.Nursery) -> FakeNode:
     """A fake daemon that listens on loopback."""
-    fake = FakeApi()
+    fake = FakeNode()
     await nursery.start(fake.serve)
     return fake
 

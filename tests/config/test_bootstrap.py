@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from revaer.config.bootstrap import ConfigError, load_configuration
+from revaer.config.bootstrap import ConfigError, load_changeset, load_configuration
 from revaer.config.documents import Configuration
 
 
@@ -64,7 +64,18 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     assert len(refusal.value.problems) == 3
 
 
-@pytest.mark.parametrize("content", ["", "{", "NaN", '{"engine_profile": {"listen_port": 1e999}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "NaN",
+        '{"engine_profile": {"listen_port": 1e999}}',
+        '{"engine_profile": {}, "engine_profile": {}}',
+        '{"engine_profile": {"listen_port": 1, "listen_port": 1}}',
+        "[" * 100_000,
+    ],
+)
 def test_bytes_that_are_no_document_are_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "b.json"
     path.write_text(content)
@@ -76,3 +87,19 @@ def test_bytes_that_are_no_document_are_refused(tmp_path: Path, content: str) ->
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.json is refused"):
         load_configuration(tmp_path / "absent.json")
+
+
+def test_secrets_are_checked_and_left_to_the_changeset(tmp_path: Path) -> None:
+    document = {"secrets": {"proxy-user": "value"}, "engine_profile": {"dht": False}}
+    path = written(tmp_path / "b.json", document)
+
+    assert load_configuration(path).engine_profile.dht is False
+    assert load_changeset(path) == document
+    with pytest.raises(ConfigError) as refusal:
+        load_changeset(written(tmp_path / "c.json", {"secrets": {"proxy-user": 7}}))
+    assert [pointer for pointer, _ in refusal.value.problems] == ["/secrets/proxy-user"]
+
+
+def test_a_changeset_does_not_end_the_setup(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="/app_profile/mode"):
+        load_configuration(written(tmp_path / "b.json", {"app_profile": {"mode": "active"}}))

@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 import trio
 
-from revaer.database.messages import Database, DatabaseStatus
+from revaer.database.messages import Database, DatabaseStatus, ListeningDatabase
 from revaer.database.service import open_database
 from tests.support.postgres import (  # noqa: F401 - fixtures
     fresh_database_url,
@@ -80,3 +80,26 @@ async def database(fresh_database_url: str) -> AsyncIterator[Database]:  # noqa:
 @pytest.fixture
 def status_log() -> StatusLog:
     return StatusLog()
+
+
+class OpenListening(Protocol):
+    """Opens a database that can listen; waits until it is usable unless told otherwise."""
+
+    def __call__(
+        self, url: str, *, pool_size: int = 4, wait: bool = True
+    ) -> AbstractAsyncContextManager[ListeningDatabase]: ...
+
+
+@pytest.fixture
+def open_listening() -> OpenListening:
+    @asynccontextmanager
+    async def listening(url: str, *, pool_size: int = 4, wait: bool = True) -> AsyncIterator[ListeningDatabase]:
+        async with open_database(
+            data_dir=Path("unused"), url=url, on_status=StatusLog(), pool_size=pool_size
+        ) as database:
+            if wait:
+                with trio.fail_after(15):
+                    await database.wait_available()
+            yield database
+
+    return listening

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from revaer.security.authenticate import Authenticator, bearer
+from revaer.security.authenticate import Authenticator, Proof, bearer
 from revaer.security.errors import AttemptsThrottled, CredentialsRefused, MalformedKey, ScopeMissing
 from revaer.security.keys import ApiKey, StoredKey, generate_key, hash_secret, verify_secret
 from revaer.security.scopes import Scope
@@ -88,7 +88,7 @@ def test_change_of_keys_forgets_what_was_proven() -> None:
     authenticator.replace([])
     assert authenticator.recall(str(KEY)) is None
     with pytest.raises(CredentialsRefused):
-        authenticator.finish(attempt, proven=True)
+        authenticator.finish(attempt, proven=Proof.CURRENT)
 
 
 def test_key_expires_also_when_it_was_proven() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import h11
@@ -66,6 +66,8 @@ class After:
 
 Script: TypeAlias = Sequence[bytes | Callable[[], object] | Answer | After]
 """What happens on one event stream, step by step."""
+
+Api = TypeVar("Api", bound="FakeApi")
 
 CUT = Answer(0)
 SILENCE = Answer(-1)
@@ -320,9 +322,8 @@ async def _send(connection: h11.Connection, stream: trio.SocketStream, event: h1
 
 
 @contextmanager
-def fake_api_in_thread() -> Iterator[FakeApi]:
-    """The fake in a thread of its own, for commands that block this one."""
-    api = FakeApi()
+def in_thread(api: Api) -> Iterator[Api]:
+    """A fake in a thread of its own, for commands that block this one."""
     ready, scope = threading.Event(), trio.CancelScope()
     token: list[trio.lowlevel.TrioToken] = []
 

@@ -1,0 +1,104 @@
+"""JSON as bodies may have it: what two readers could understand differently is refused, with its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NoReturn
+
+from revaer.api.call import escape
+from revaer.api.errors import InvalidParam, MalformedRequest
+from revaer.api.settings import JSON_DEPTH
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHOWN = 32
+
+
+class _Doubled(dict[str, Any]):
+    """An object that has a key twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        times = Counter(key for key, _ in pairs)
+        self.keys_twice = [key for key, count in times.items() if count > 1]
+
+
+class _Reader:
+    """Notes whether a text holds something that must be looked for afterwards."""
+
+    def __init__(self) -> None:
+        self.has_doubled = False
+
+    def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        self.has_doubled = True
+        return _Doubled(pairs)
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse JSON text.
+
+    Raises:
+        MalformedRequest: it is empty, no JSON, not UTF-8, nested too deeply, has a key twice or half of a surrogate
+            pair; the places are named where there are some.
+    """
+    if not body:
+        raise MalformedRequest("the body is empty")
+    reader = _Reader()
+    try:
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=reader.object, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise MalformedRequest("the body is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedRequest(f"the body is no JSON: {error.msg} at {place}") from error
+    except ValueError as error:
+        raise MalformedRequest("the body holds a number with too many digits") from error
+    except RecursionError as error:
+        raise MalformedRequest("the body is nested too deeply") from error
+    if reader.has_doubled or b"\\u" in body or body.count(b"[") + body.count(b"{") > JSON_DEPTH:
+        _check(value)
+    return value
+
+
+def _check(value: Any) -> None:
+    wrong = list(islice(_faults(value, "", JSON_DEPTH), _SHOWN))
+    if wrong:
+        raise MalformedRequest("the body is no JSON as this server takes it", wrong)
+
+
+def _faults(value: Any, place: str, depth: int) -> Iterator[InvalidParam]:
+    if isinstance(value, str):
+        if _SURROGATE.search(value):
+            yield InvalidParam(place, "has half of a surrogate pair")
+    elif isinstance(value, dict | list) and not depth:
+        yield InvalidParam(place, f"is nested deeper than {JSON_DEPTH} levels")
+    elif isinstance(value, dict):
+        yield from _faults_of_object(value, place, depth)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _faults(item, f"{place}/{index}", depth - 1)
+
+
+def _faults_of_object(value: dict[str, Any], place: str, depth: int) -> Iterator[InvalidParam]:
+    if isinstance(value, _Doubled):
+        for key in value.keys_twice:
+            yield InvalidParam(f"{place}/{escape(_shown(key))}", "is there twice")
+    for key, item in value.items():
+        if _SURROGATE.search(key):
+            yield InvalidParam(place, "has a key with half of a surrogate pair")
+        else:
+            yield from _faults(item, f"{place}/{escape(key)}", depth - 1)
+
+
+def _shown(key: str) -> str:
+    return _SURROGATE.sub("\ufffd", key)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise MalformedRequest(f"the body is no JSON: {name} is no number")

@@ -1,0 +1,108 @@
+"""The calls about API keys. A secret is shown once, when it is made."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from revaer.api import fields, settings
+from revaer.api.bodies import read_json, read_options
+from revaer.api.call import Answer, Call, Reply, json_reply
+from revaer.api.changing import CHANGE_SECONDS, READ_SECONDS, author_of
+from revaer.api.config_views import issued_document, key_document
+from revaer.api.services import Services
+from revaer.config.messages import (
+    GRACE_SECONDS,
+    KEY_SECONDS,
+    IssueKey,
+    KeyFacts,
+    ListKeys,
+    RateLimit,
+    RevokeKey,
+    RotateKey,
+    UnknownKey,
+)
+
+NO_QUERY: frozenset[str] = frozenset()
+_LEAST, _MOST = settings.KEY_LIFE_SECONDS
+
+ScopeName = Literal["read", "torrents", "config", "admin"]
+Life = Annotated[int, Field(ge=_LEAST, le=_MOST)]
+
+
+class LimitBody(fields.Body):
+    """How many calls a key may make."""
+
+    burst: Annotated[int, Field(ge=1, le=settings.KEY_BURST_MAX)]
+    per_seconds: Annotated[float, Field(gt=0, le=settings.KEY_PERIOD_MAX, allow_inf_nan=False)]
+
+
+class IssueBody(fields.Body):
+    """A key that is to be made."""
+
+    label: fields.Line = ""
+    scopes: Annotated[list[ScopeName], Field(min_length=1), fields.DISTINCT]
+    rate_limit: LimitBody | None = None
+    expires_in_seconds: Life | None = int(KEY_SECONDS)
+
+
+class RotateBody(fields.Body):
+    """How long the old secret of a key is accepted too."""
+
+    grace_seconds: Annotated[int, Field(ge=0, le=settings.GRACE_SECONDS_MAX)] = int(GRACE_SECONDS)
+
+
+_ISSUE: TypeAdapter[IssueBody] = TypeAdapter(IssueBody)
+_ROTATE: TypeAdapter[RotateBody] = TypeAdapter(RotateBody)
+
+
+async def list_keys(call: Call, services: Services) -> Answer:
+    """List every key that is not revoked."""
+    call.query(NO_QUERY)
+    return json_reply({"keys": [key_document(key) for key in await _keys(services)]})
+
+
+async def get_key(call: Call, services: Services) -> Answer:
+    """Show one key."""
+    call.query(NO_QUERY)
+    for key in await _keys(services):
+        if key.key_id == call.args["id"]:
+            return json_reply(key_document(key))
+    raise UnknownKey(call.args["id"])
+
+
+async def issue_key(call: Call, services: Services) -> Answer:
+    """Make a key."""
+    call.query(NO_QUERY)
+    body = fields.validate(_ISSUE, await read_json(call, services))
+    limit = body.rate_limit
+    request = IssueKey(
+        label=body.label,
+        scopes=tuple(body.scopes),
+        rate_limit=None if limit is None else RateLimit(limit.burst, limit.per_seconds),
+        expires_in=body.expires_in_seconds,
+        author=author_of(call),
+        request_id=call.request_id,
+    )
+    issued = await services.config.ask(request, within=CHANGE_SECONDS)
+    return json_reply(issued_document(issued), 201, {"location": f"/v1/keys/{issued.facts.key_id}"})
+
+
+async def rotate_key(call: Call, services: Services) -> Answer:
+    """Give a key another secret."""
+    call.query(NO_QUERY)
+    body = fields.validate(_ROTATE, await read_options(call, services))
+    request = RotateKey(call.args["id"], body.grace_seconds, author_of(call), call.request_id)
+    return json_reply(issued_document(await services.config.ask(request, within=CHANGE_SECONDS)))
+
+
+async def revoke_key(call: Call, services: Services) -> Answer:
+    """End a key, and the streams that it holds open."""
+    call.query(NO_QUERY)
+    await services.config.ask(RevokeKey(call.args["id"], author_of(call), call.request_id), within=CHANGE_SECONDS)
+    return Reply(204)
+
+
+async def _keys(services: Services) -> tuple[KeyFacts, ...]:
+    return await services.config.ask(ListKeys(), within=READ_SECONDS)

@@ -1,0 +1,1 @@
+DELETE FROM secrets WHERE name = ANY ($1::text[])

@@ -1,0 +1,1 @@
+SELECT revision FROM config_history WHERE change_id = $1

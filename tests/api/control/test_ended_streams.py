@@ -1,0 +1,134 @@
+"""Open streams end when their caller may no longer listen: within two seconds, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+
+from revaer.security.keys import ApiKey
+from revaer.types import Progress
+from tests.api.conftest import ADMIN, READER, make_view
+from tests.api.control.conftest import Node, StartNode
+from tests.support.frame_reader import Reader
+
+ALLOWED_SECONDS = 2.0
+
+
+@asynccontextmanager
+async def listening(node: Node, key: ApiKey | str | None = READER, **headers: str) -> AsyncIterator[Reader]:
+    """An open stream, past its beginning."""
+    said = {"host": "localhost", **headers}
+    if key is not None:
+        said["x-revaer-api-key"] = str(key)
+    async with await trio.open_tcp_stream("127.0.0.1", node.port) as stream:
+        reader = Reader(stream)
+        await reader.open("/v1/events?event=torrent_added,progress", said)
+        assert "retry" in await reader.frame()
+        yield reader
+
+
+async def assert_ends(reader: Reader, reason: str) -> None:
+    """The stream says goodbye with this reason, and is over."""
+    with trio.fail_after(ALLOWED_SECONDS):
+        frame = await reader.event()
+        assert frame["event"] == "closing"
+        assert reason in frame["data"]["reason"]
+        assert await reader.frame() == {}
+
+
+async def test_a_revoked_key_ends_its_streams_and_no_others(node: Node) -> None:
+    async with listening(node) as reader, listening(node) as second, listening(node, ADMIN) as other:
+        assert (await node.http.delete(f"/v1/keys/{READER.key_id}")).status_code == 204
+        await assert_ends(reader, "revoked")
+        await assert_ends(second, "revoked")
+        node.catalogue.add(make_view(5))
+        assert (await other.event())["event"] == "torrent_added"
+
+
+async def test_a_key_that_was_revoked_elsewhere_ends_its_streams(node: Node) -> None:
+    async with listening(node) as reader:
+        del node.ledger.keys[READER.key_id]
+        node.ledger.tell_keys()
+        await assert_ends(reader, "revoked")
+
+
+async def test_an_expired_key_ends_its_streams(node: Node) -> None:
+    node.ledger.enter_key(READER, "read", expires_at=node.clock() + 60)
+    async with listening(node) as reader:
+        node.clock.ahead = 60.0
+        await assert_ends(reader, "expired")
+
+
+async def test_a_secret_that_was_rotated_away_ends_its_streams(node: Node) -> None:
+    async with listening(node) as reader:
+        answer = await node.http.post(f"/v1/keys/{READER.key_id}/rotate", json={"grace_seconds": 0})
+        await assert_ends(reader, "")
+    async with listening(node, answer.json()["api_key"]) as fresh:
+        node.catalogue.add(make_view(5))
+        assert (await fresh.event())["event"] == "torrent_added"
+
+
+async def test_a_stream_goes_on_through_a_rotation_until_the_grace_ends(node: Node) -> None:
+    async with listening(node) as reader:
+        await node.http.post(f"/v1/keys/{READER.key_id}/rotate", json={"grace_seconds": 60})
+        node.catalogue.add(make_view(5))
+        assert (await reader.event())["event"] == "torrent_added"
+        node.clock.ahead = 60.0
+        await assert_ends(reader, "rotated")
+
+
+async def test_a_guesser_at_the_same_address_does_not_keep_an_old_secret_alive(node: Node) -> None:
+    async with listening(node) as reader:
+        assert (await node.http.get("/v1/keys")).status_code == 200, "remembered before the throttle closes"
+        wrong = node.client("nonsense")
+        while (await wrong.get("/v1/torrents")).status_code == 401:
+            pass
+        await node.http.post(f"/v1/keys/{READER.key_id}/rotate", json={"grace_seconds": 0})
+        await assert_ends(reader, "")
+
+
+async def test_streams_without_a_key_end_when_one_is_needed(start_node: StartNode) -> None:
+    free: dict[str, Any] = {"app_profile": {"auth_mode": "none", "local_networks": ["127.0.0.0/8"]}}
+    for change in ({"auth_mode": "api_key"}, {"local_networks": ["10.0.0.0/8"]}):
+        async with start_node(documents=free) as node, listening(node, None) as reader, listening(node, ADMIN) as other:
+            await node.http.patch("/v1/config", json={"app_profile": change})
+            await assert_ends(reader, "a key is needed now")
+            node.catalogue.add(make_view(5))
+            assert (await other.event())["event"] == "torrent_added"
+
+
+async def test_a_factory_reset_ends_all_streams(node: Node) -> None:
+    async with listening(node) as reader:
+        await node.http.post("/admin/factory-reset", json={"confirm": "factory reset"})
+        await assert_ends(reader, "setup")
+
+
+async def test_a_reader_that_takes_nothing_is_cut_off_in_time(
+    start_node: StartNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("revaer.api.streams.GOODBYE_SECONDS", 0.3)
+    async with start_node(views=3000) as node:
+        stream = await trio.open_tcp_stream("127.0.0.1", node.port)
+        async with stream:
+            request = f"GET /v1/events HTTP/1.1\r\nhost: localhost\r\nx-revaer-api-key: {READER}\r\n\r\n"
+            await stream.send_all(request.encode())
+            await stream.receive_some(100)
+            for turn in range(12):
+                node.catalogue.progress({one: Progress(percent_complete=float(turn)) for one in node.catalogue.views})
+                await node.http.get("/health/live")
+            await node.http.delete(f"/v1/keys/{READER.key_id}")
+            with trio.fail_after(ALLOWED_SECONDS):
+                while node.bus.subscribers() and any(one.name.startswith("sse:") for one in node.bus.subscribers()):
+                    await trio.lowlevel.checkpoint()
+
+
+async def test_a_scope_that_suffices_and_other_changes_end_nothing(node: Node) -> None:
+    async with listening(node) as reader:
+        await node.http.patch("/v1/config", json={"engine_profile": {"dht": False}})
+        await node.http.post("/v1/keys", json={"scopes": ["read"]})
+        node.catalogue.add(make_view(5))
+        assert (await reader.event())["event"] == "torrent_added"
