@@ -205,7 +205,8 @@ class Admission:
             have = await self._verifier.run(look)
         finally:
             left.set()  # a thread that nobody waits for any more hashes no further
-        log.info("pieces_verified", torrent_id=torrent.id, claimed=sum(plan.have or []), whole=sum(have))
+        if any(have):
+            log.info("pieces_verified", torrent_id=torrent.id, claimed=sum(plan.have or []), whole=sum(have))
         return have
 
     def _reconcile(self, torrent: Torrent, plan: Plan) -> None:

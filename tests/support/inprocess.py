@@ -16,7 +16,8 @@ from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.config.documents import Configuration, EngineProfile
 from revaer.daemon.directory import DataDirectory
 from revaer.daemon.keys import ensure_admin_key
-from revaer.daemon.wiring import Parts, children
+from revaer.daemon.parts import Parts
+from revaer.daemon.wiring import children
 from revaer.database.service import open_database
 from revaer.events import Event, coalescing_key, merge
 from revaer.security.authenticate import Authenticator
