@@ -34,10 +34,9 @@ from revaer.throttle.messages import ThrottleMessage
 
 log = structlog.get_logger("revaer.api")
 
-FIRST_SNAPSHOT_SECONDS = 3.0
-"""How long the start waits for the list of torrents; without it, lists are refused until it comes."""
 FIRST_CONFIG_SECONDS = 3.0
 """How long the start waits for the configuration; without it, what the daemon was started with holds."""
+FIRST_LIST_SECONDS = 3.0
 GOODBYE_SECONDS = 0.8
 FINISH_SECONDS = 1.5
 
@@ -56,7 +55,8 @@ class ApiActor(Actor[Never]):
         metrics: what is counted.
         database: the present status of the database.
         mailboxes: every mailbox's figures by actor name.
-        on_ready: called with the URL once it is listened on.
+        on_ready: called with the URL once every torrent of an earlier run is listed there.
+        first_list_within: seconds that the start waits for that list; it is waited for beside everything else then.
         config: whom the configuration is asked of; None when nobody keeps one.
         throttle: whom tripped guard rails are asked of; None when nobody looks.
         schemas: the JSON Schema of each document of the configuration.
@@ -84,6 +84,7 @@ class ApiActor(Actor[Never]):
         throttle: ActorRef[ThrottleMessage] | None = None,
         schemas: Mapping[str, Mapping[str, Any]] | None = None,
         on_moved: Callable[[str], None] = lambda _: None,
+        first_list_within: float = FIRST_LIST_SECONDS,
     ) -> None:
         self.bound_url: str | None = None
         self._settings = settings
@@ -102,12 +103,13 @@ class ApiActor(Actor[Never]):
         self._schemas = schemas or {}
         self._on_moved = on_moved
         self._standing = Standing(settings, facts.mode)
+        self._first_list_within = first_list_within
         self._streams = Streams()
         self._watch = LoopWatch(on_stall=metrics.loop_stalled)
         self._server: HttpServer | None = None
 
     async def on_start(self) -> None:
-        """Listen, load the list of torrents, and begin to serve.
+        """Listen and begin to serve. Health is told from now on, lists when the torrents of the last run are in them.
 
         Raises:
             CannotListen: the address cannot be had.
@@ -122,13 +124,16 @@ class ApiActor(Actor[Never]):
         self.bound_url = server.url
         self.context.spawn(self._watch_loop, name="loop watch")
         self.context.spawn(services.model.run, name="read model")
-        with trio.move_on_after(FIRST_SNAPSHOT_SECONDS):
-            await services.model.wait_ready()
         self.context.spawn(server.run, name="http")
         self.context.spawn(services.listening.run, name="listener")
         self.context.spawn(Warden(self._streams, services.gate, self._standing).run, name="warden")
         log.info("listening", url=server.url)
-        self._on_ready(server.url)
+        with trio.move_on_after(self._first_list_within):
+            await services.model.wait_ready()
+        if services.model.ready:
+            self._on_ready(server.url)
+        else:
+            self.context.spawn(self._await_list, services.model, server.url, name="first list")
 
     async def handle(self, message: Never) -> Handled:
         """Nobody has anything to say to the API."""
@@ -154,6 +159,13 @@ class ApiActor(Actor[Never]):
     def _moved(self, url: str) -> None:
         self.bound_url = url
         self._on_moved(url)
+    async def _await_list(self, model: ReadModel, url: str) -> None:
+        """Tell that the API is ready when the list is there at last."""
+        health = self.context.health.beside("first list")
+        health.degraded("the torrents of the last run are not listed yet")
+        await model.wait_ready()
+        health.up()
+        self._on_ready(url)
 
     async def _watch_loop(self) -> None:
         with self._watch.watching():

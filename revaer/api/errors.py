@@ -35,10 +35,10 @@ class InvalidBody(ApiError):
 
 
 class BodyTooLarge(ApiError):
-    """A body, or a part of it, is larger than `limit` bytes."""
+    """A body, or a part of it, has more than `limit` bytes, or of what `unit` says."""
 
-    def __init__(self, what: str, limit: int, *, pointer: str | None = None) -> None:
-        super().__init__(f"{what} may have at most {limit} bytes")
+    def __init__(self, what: str, limit: int, *, pointer: str | None = None, unit: str = "bytes") -> None:
+        super().__init__(f"{what} may have at most {limit} {unit}")
         self.limit = limit
         self.pointer = pointer
 

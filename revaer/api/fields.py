@@ -32,6 +32,8 @@ def validate(adapter: TypeAdapter[T], value: object) -> T:
     Raises:
         InvalidBody: some of it cannot be accepted; every wrong value is named by a JSON Pointer.
     """
+    if isinstance(value, dict) and len(value) > settings.BODY_FIELDS:
+        raise InvalidBody([InvalidParam("", f"must have at most {settings.BODY_FIELDS} fields")])
     try:
         return adapter.validate_python(value)
     except ValidationError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import json.decoder
+import json.scanner
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -10,11 +12,13 @@ from itertools import islice
 from typing import Any, NoReturn
 
 from revaer.api.call import escape
-from revaer.api.errors import InvalidParam, MalformedRequest
-from revaer.api.settings import JSON_DEPTH
+from revaer.api.errors import BodyTooLarge, InvalidParam, MalformedRequest
+from revaer.api.settings import JSON_DEPTH, JSON_VALUES
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 32
+_QUICK_VALUES = 10_000
+"""Up to so many values are parsed at once: a few milliseconds."""
 
 
 class _Doubled(dict[str, Any]):
@@ -46,12 +50,16 @@ def parse_json(body: bytes) -> Any:
     Raises:
         MalformedRequest: it is empty, no JSON, not UTF-8, nested too deeply, has a key twice or half of a surrogate
             pair; the places are named where there are some.
+        BodyTooLarge: it holds more values than a body may.
     """
     if not body:
         raise MalformedRequest("the body is empty")
+    size = body.count(b",") + body.count(b"[") + body.count(b"{")
+    if size > JSON_VALUES:
+        raise BodyTooLarge("the body", JSON_VALUES, unit="values")
     reader = _Reader()
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=reader.object, parse_constant=_no_constant)
+        value = _decoder(reader, gently=size > _QUICK_VALUES).decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise MalformedRequest("the body is not UTF-8") from error
     except json.JSONDecodeError as error:
@@ -61,9 +69,19 @@ def parse_json(body: bytes) -> Any:
         raise MalformedRequest("the body holds a number with too many digits") from error
     except RecursionError as error:
         raise MalformedRequest("the body is nested too deeply") from error
-    if reader.has_doubled or b"\\u" in body or body.count(b"[") + body.count(b"{") > JSON_DEPTH:
+    if reader.has_doubled or b"\\u" in body or size > JSON_DEPTH:
         _check(value)
     return value
+
+
+def _decoder(reader: _Reader, *, gently: bool) -> json.JSONDecoder:
+    """Return what parses; `gently` lets other threads run meanwhile, and takes longer."""
+    decoder = json.JSONDecoder(object_pairs_hook=reader.object, parse_constant=_no_constant)
+    if gently:
+        # The scanner in C holds the interpreter's lock from the first value to the last, also in a worker.
+        decoder.parse_object, decoder.parse_array = json.decoder.JSONObject, json.decoder.JSONArray
+        decoder.scan_once = json.scanner.py_make_scanner(decoder)
+    return decoder
 
 
 def _check(value: Any) -> None:

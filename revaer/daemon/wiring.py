@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actors import ActorRef, Bus, ChildSpec, Health, MailboxStatistics
+from actors import ActorRef, ChildSpec, MailboxStatistics
 from revaer.api.actor import ApiActor
-from revaer.api.settings import ApiSettings, NodeFacts
-from revaer.config.documents import Configuration, EngineProfile
+from revaer.config.documents import EngineProfile
 from revaer.daemon.directory import DataDirectory
-from revaer.database.messages import Database
-from revaer.events import Event
+from revaer.daemon.parts import Parts
 from revaer.resume.actor import ResumeStore
 from revaer.resume.messages import ResumeMessage
-from revaer.security.authenticate import Authenticator
 from revaer.selection import evaluate
 from revaer.session.actor import SessionActor
 from revaer.session.libtorrent_engine import open_libtorrent
 from revaer.session.messages import SessionMessage
 from revaer.session.port import EngineFactory, EngineSettings
 from revaer.session.simulated import open_simulated
-from revaer.telemetry.metrics import Metrics
 
 ENGINES: Mapping[str, EngineFactory] = {"libtorrent": open_libtorrent, "simulated": open_simulated}
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the children are made of; everything outlives them."""
-
-    directory: DataDirectory
-    configuration: Configuration
-    engine: str
-    database: Database
-    bus: Bus[Event]
-    health: Health
-    metrics: Metrics
-    authenticator: Authenticator
-    facts: NodeFacts
-    epoch: int
-    api: Callable[[], ApiSettings]
-    on_ready: Callable[[str], None]
 
 
 def children(parts: Parts) -> tuple[ChildSpec, ...]:

@@ -39,7 +39,6 @@ _SERVER_DEFAULTS: Mapping[str, int | bool | str] = {
     "max_metadata_size": 10 * 1024 * 1024,
     "allow_idna": False,
     "ssrf_mitigation": True,
-    "auto_sequential": False,  # the user decides
 }
 """What the engine's own defaults get wrong for a server with thousands of torrents."""
 

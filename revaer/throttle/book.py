@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from revaer.events import (
+    CatalogueListed,
     Completed,
     Event,
     FilesDiscovered,
@@ -101,7 +102,7 @@ class Book:
                     entry = self._entries[torrent_id]
                     entry.view, entry.heard_at = fold(entry.view, event, at), now
                 return changed
-            case HealthChanged() | SettingsChanged() | GuardrailTripped():
+            case HealthChanged() | SettingsChanged() | GuardrailTripped() | CatalogueListed():
                 return ()
             case _:
                 return self._fold(event, at, now)

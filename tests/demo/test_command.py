@@ -145,7 +145,8 @@ def test_ctrl_c_is_handed_on_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_small_loss_on_the_way_is_accepted() -> None:
     assert RESTART.acceptable
-    assert Restart(10 * MIB, 0, 1, 1).acceptable
+    assert Restart(10 * MIB, 6 * MIB, 1, 1).acceptable
+    assert not Restart(10 * MIB, 5 * MIB, 1, 1).acceptable
     assert not Restart(100 * MIB, 80 * MIB, 1, 1).acceptable
 
 
