@@ -111,7 +111,8 @@ class StorageMode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StateView:
-    """A state with the moment it began and, for `failed`, what happened and what to do."""
+    """A state with the moment it began and a message: for `failed` what happened and what to do, for a torrent that was
+    stopped by a rule which one."""
 
     kind: TorrentState
     since: float
@@ -154,6 +155,8 @@ class Descriptor:
     max_upload_bps: int | None = None
     connections_limit: int | None = None
     queue_position: int | None = None
+    seed_ratio_limit: float | None = None
+    seed_time_limit: int | None = None
     completed_at: float | None = None
     extensions: frozenset[str] | None = None
     """The extensions of the wanted files, in lower case and without the dot; None before the files are known."""
@@ -197,8 +200,10 @@ class SelectionRules:
 class TorrentOptions:
     """Everything a user may ask of one torrent; kept with the intent, so it holds across restarts.
 
-    Rates and limits of `None` mean unlimited. `trackers` are ours (added to, or with `replace_trackers` instead of,
-    those in the metainfo). `paused` is the wish of the user, not a state.
+    A rate of `None` asks for nothing, so that the torrent's labels decide, and 0 is unlimited. `max_connections` of
+    `None` is the engine's default, a seeding goal of `None` that of its labels or of the node. `trackers` are ours
+    (added to, or with `replace_trackers` instead of, those in the metainfo). `paused` is the wish of the user, not a
+    state.
     """
 
     download_dir: str

@@ -133,7 +133,7 @@ class ApiActor(Actor[Never]):
         if services.model.ready:
             self._on_ready(server.url)
         else:
-            self.context.spawn(self._await_list, services.model, server.url, name="first list")
+            self.context.spawn(self._await_list, services.model, server, name="first list")
 
     async def handle(self, message: Never) -> Handled:
         """Nobody has anything to say to the API."""
@@ -159,13 +159,14 @@ class ApiActor(Actor[Never]):
     def _moved(self, url: str) -> None:
         self.bound_url = url
         self._on_moved(url)
-    async def _await_list(self, model: ReadModel, url: str) -> None:
+
+    async def _await_list(self, model: ReadModel, server: HttpServer) -> None:
         """Tell that the API is ready when the list is there at last."""
         health = self.context.health.beside("first list")
         health.degraded("the torrents of the last run are not listed yet")
         await model.wait_ready()
         health.up()
-        self._on_ready(url)
+        self._on_ready(server.url)
 
     async def _watch_loop(self) -> None:
         with self._watch.watching():

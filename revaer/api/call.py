@@ -81,11 +81,6 @@ class Call:
         return client[0] if client else ""
 
     @property
-    def is_encrypted(self) -> bool:
-        """Whether it came over TLS, as far as this server can tell."""
-        return self._scope.get("scheme") == "https"
-
-    @property
     def local_address(self) -> str:
         """The address of this host that the call came to."""
         server = self._scope.get("server")

@@ -22,12 +22,19 @@ def address_to_bind(name: str) -> str:
     Raises:
         CannotListen: the interface has no address now.
     """
-    if name not in (interface for _, interface in socket.if_nameindex()):
+    if name not in _interfaces():
         return name
     address = _ipv4_address(name) or _ipv6_address(name)
     if address is None:
         raise CannotListen(f"cannot listen on {name}: this interface has no address now")
     return address
+
+
+def _interfaces() -> list[str]:
+    try:
+        return [name for _, name in socket.if_nameindex()]
+    except OSError:
+        return []
 
 
 def _ipv4_address(interface: str) -> str | None:

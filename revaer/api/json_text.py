@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import json.decoder
 import json.scanner
 import re
 from collections import Counter
@@ -13,10 +12,11 @@ from typing import Any, NoReturn
 
 from revaer.api.call import escape
 from revaer.api.errors import BodyTooLarge, InvalidParam, MalformedRequest
-from revaer.api.settings import JSON_DEPTH, JSON_VALUES
+from revaer.api.settings import JSON_DEPTH, JSON_KEY_CHARS, JSON_VALUES
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 32
+_SCANNERS: Any = json.scanner
 _QUICK_VALUES = 10_000
 """Up to so many values are parsed at once: a few milliseconds."""
 
@@ -31,25 +31,24 @@ class _Doubled(dict[str, Any]):
 
 
 class _Reader:
-    """Notes whether a text holds something that must be looked for afterwards."""
+    """Notes whether an object has keys that are refused; where they are is looked for afterwards."""
 
     def __init__(self) -> None:
-        self.has_doubled = False
+        self.has_wrong_keys = False
 
     def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
-        if len(found) == len(pairs):
-            return found
-        self.has_doubled = True
-        return _Doubled(pairs)
+        is_doubled = len(found) < len(pairs)
+        self.has_wrong_keys |= is_doubled or max(map(len, found), default=0) > JSON_KEY_CHARS
+        return _Doubled(pairs) if is_doubled else found
 
 
 def parse_json(body: bytes) -> Any:
     """Parse JSON text.
 
     Raises:
-        MalformedRequest: it is empty, no JSON, not UTF-8, nested too deeply, has a key twice or half of a surrogate
-            pair; the places are named where there are some.
+        MalformedRequest: it is empty, no JSON, not UTF-8, nested too deeply, has a key twice or an endless one, or
+            half of a surrogate pair; the places are named where there are some.
         BodyTooLarge: it holds more values than a body may.
     """
     if not body:
@@ -69,19 +68,19 @@ def parse_json(body: bytes) -> Any:
         raise MalformedRequest("the body holds a number with too many digits") from error
     except RecursionError as error:
         raise MalformedRequest("the body is nested too deeply") from error
-    if reader.has_doubled or b"\\u" in body or size > JSON_DEPTH:
+    if reader.has_wrong_keys or b"\\u" in body or size > JSON_DEPTH:
         _check(value)
     return value
 
 
 def _decoder(reader: _Reader, *, gently: bool) -> json.JSONDecoder:
     """Return what parses; `gently` lets other threads run meanwhile, and takes longer."""
-    decoder = json.JSONDecoder(object_pairs_hook=reader.object, parse_constant=_no_constant)
+    decoder: Any = json.JSONDecoder(object_pairs_hook=reader.object, parse_constant=_no_constant)
     if gently:
         # The scanner in C holds the interpreter's lock from the first value to the last, also in a worker.
-        decoder.parse_object, decoder.parse_array = json.decoder.JSONObject, json.decoder.JSONArray
-        decoder.scan_once = json.scanner.py_make_scanner(decoder)
-    return decoder
+        decoder.scan_once = _SCANNERS.py_make_scanner(decoder)
+    whole: json.JSONDecoder = decoder
+    return whole
 
 
 def _check(value: Any) -> None:
@@ -108,14 +107,16 @@ def _faults_of_object(value: dict[str, Any], place: str, depth: int) -> Iterator
         for key in value.keys_twice:
             yield InvalidParam(f"{place}/{escape(_shown(key))}", "is there twice")
     for key, item in value.items():
-        if _SURROGATE.search(key):
+        if len(key) > JSON_KEY_CHARS:
+            yield InvalidParam(place, f"has a key of more than {JSON_KEY_CHARS} characters")
+        elif _SURROGATE.search(key):
             yield InvalidParam(place, "has a key with half of a surrogate pair")
         else:
             yield from _faults(item, f"{place}/{escape(key)}", depth - 1)
 
 
 def _shown(key: str) -> str:
-    return _SURROGATE.sub("\ufffd", key)
+    return _SURROGATE.sub("\ufffd", key[:JSON_KEY_CHARS])
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -34,6 +34,7 @@ KEY_LIFE_SECONDS: Final = (60, 10 * 365 * 86_400)
 GRACE_SECONDS_MAX: Final = 86_400
 TOKEN_LIFE_SECONDS: Final = (60, 86_400)
 JSON_DEPTH: Final = 32
+JSON_KEY_CHARS: Final = 1024
 JSON_VALUES: Final = 250_000
 """How many values a JSON body may hold; more of them would hold up the event loop wherever they are looked at."""
 

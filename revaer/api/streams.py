@@ -66,6 +66,9 @@ class Streams:
         """Whether the API is stopping."""
         return self._closing
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def open(self) -> tuple[OpenStream, ...]:
         """Return the streams that are open and not told to end."""
         return tuple(stream for stream in self._open if not stream.is_ending)

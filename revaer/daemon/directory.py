@@ -46,6 +46,16 @@ class DataDirectory:
         """Where the running daemon answers."""
         return self.root / "runtime.json"
 
+    @property
+    def configuration(self) -> Path:
+        """The node's own copy of the configuration that is in force."""
+        return self.root / "configuration.json"
+
+    @property
+    def secret_key(self) -> Path:
+        """The encryption keys of secrets, unless another file is named."""
+        return self.root / "secret.key"
+
     def prepare(self) -> None:
         """Make the directories and prove that they can be written.
 

@@ -10,28 +10,39 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the environment says beyond the command line's options."""
+    """What the environment says beyond the command line's options; None where it is silent."""
 
     bootstrap_file: Path | None
     credentials_file: Path | None
+    secret_key_file: Path | None
     build_sha: str
-    log_level: str
-    log_format: str
+    log_level: str | None
+    log_format: str | None
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
     """Read the process environment, or the given one.
 
-    `REVAER_BOOTSTRAP_FILE` names a changeset, `REVAER_CREDENTIALS` the credentials file, `REVAER_BUILD_SHA` the
-    revision this build was made from, `REVAER_LOG_LEVEL` and `REVAER_LOG_FORMAT` (`json` or `console`) shape the log.
+    `REVAER_BOOTSTRAP_FILE` names the changeset of an unattended setup, `REVAER_CREDENTIALS` the credentials file,
+    `REVAER_SECRET_KEY_FILE` the file with the encryption keys of secrets, `REVAER_BUILD_SHA` the revision this build
+    was made from. `REVAER_LOG_LEVEL` and `REVAER_LOG_FORMAT` (`json` or `console`) shape the log, whatever the
+    configuration says.
     """
     source = os.environ if variables is None else variables
-    bootstrap = source.get("REVAER_BOOTSTRAP_FILE")
-    credentials = source.get("REVAER_CREDENTIALS")
     return Environment(
-        bootstrap_file=Path(bootstrap) if bootstrap else None,
-        credentials_file=Path(credentials) if credentials else None,
+        bootstrap_file=_path(source, "REVAER_BOOTSTRAP_FILE"),
+        credentials_file=_path(source, "REVAER_CREDENTIALS"),
+        secret_key_file=_path(source, "REVAER_SECRET_KEY_FILE"),
         build_sha=source.get("REVAER_BUILD_SHA", "unknown"),
-        log_level=source.get("REVAER_LOG_LEVEL", "info").lower(),
-        log_format=source.get("REVAER_LOG_FORMAT", "json").lower(),
+        log_level=_word(source, "REVAER_LOG_LEVEL"),
+        log_format=_word(source, "REVAER_LOG_FORMAT"),
     )
+
+
+def _path(source: Mapping[str, str], name: str) -> Path | None:
+    text = source.get(name)
+    return Path(text) if text else None
+
+
+def _word(source: Mapping[str, str], name: str) -> str | None:
+    return source.get(name, "").lower() or None

@@ -1,58 +1,94 @@
-"""The admin key of a node: made at the first start, kept in the credentials file and, hashed, in the database."""
+"""The admin key of the node itself: on disk before it counts, so that no crash locks the node's owner out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import structlog
 import trio
 
 from revaer.daemon.credentials import Credentials, read_credentials, write_credentials
-from revaer.database.messages import Database, DatabaseError
-from revaer.security.keys import ApiKey, StoredKey, generate_key, hash_secret
+from revaer.daemon.errors import DirectoryUnusable
+from revaer.security.messages import ApiKey, MalformedKey, generate_key
 
 log = structlog.get_logger("revaer.daemon")
 
-INSERT_KEY = """
-INSERT INTO api_keys (key_id, label, scopes, secret_hash, created_at) VALUES ($1, $2, $3, $4, now())
-ON CONFLICT (key_id) DO NOTHING
-"""
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class AdminKey:
-    """The key in clear, for the credentials file, and as it is stored."""
+class Run(Protocol):
+    """Runs what blocks."""
 
-    clear: ApiKey
-    stored: StoredKey
+    async def __call__(self, work: Callable[..., T], /, *args: object) -> T:
+        """Return what it returns."""
 
 
-async def ensure_admin_key(path: Path, *, url: str) -> AdminKey:
-    """Take the admin key from the credentials file, or make one and write the file.
+class LocalKey:
+    """The key in the credentials file.
 
-    Raises:
-        DirectoryUnusable: the file is damaged, readable by others, or cannot be written.
+    Args:
+        path: the credentials file.
+        url: where the API will answer, as far as that is known before it listens.
+        run: where the file is touched; a worker thread by default.
     """
-    found = await trio.to_thread.run_sync(read_credentials, path)
-    clear = ApiKey.parse(found.api_key) if found else generate_key()
-    if found is None:
-        fresh = Credentials(api_url=url, api_key=str(clear))
-        await trio.to_thread.run_sync(write_credentials, path, fresh)
-        log.info("admin_key_made", key_id=clear.key_id, credentials=str(path))
-    digest = await trio.to_thread.run_sync(hash_secret, clear.secret)
-    return AdminKey(clear, StoredKey(key_id=clear.key_id, secret_hash=digest, scopes=frozenset({"admin"})))
 
+    def __init__(self, path: Path, *, url: Callable[[], str], run: Run = trio.to_thread.run_sync) -> None:
+        self._path = path
+        self._url = url
+        self._run = run
 
-async def register(key: AdminKey, database: Database) -> None:
-    """Keep the key's hash in the database, as soon as there is one; an outage only delays it."""
-    while True:
-        await database.wait_available()
+    async def exists(self) -> bool:
+        """Tell whether there is a credentials file, whatever it holds."""
+        return await self._run(self._path.exists)
+
+    async def ensure(self) -> tuple[ApiKey, bool]:
+        """Return the key of the file, or make one and write the file; and whether it was made.
+
+        Raises:
+            DirectoryUnusable: the file is damaged, readable by others, or cannot be written.
+        """
+        found = await self._run(read_credentials, self._path)
+        if found is not None:
+            return self._parsed(found), False
+        key = generate_key()
+        await self.keep(str(key))
+        log.info("admin_key_made", key_id=key.key_id, credentials=str(self._path))
+        return key, True
+
+    async def keep(self, clear: str) -> None:
+        """Write a key, `<key_id>:<secret>`, over whatever is there.
+
+        Raises:
+            DirectoryUnusable: the disk refused.
+        """
+        await self._run(write_credentials, self._path, Credentials(self._url(), clear))
+
+    async def discard(self, key: ApiKey) -> None:
+        """Take the file away if it still holds `key`, which will never count."""
+        await self._run(self._discard, key)
+
+    def announce(self, url: str) -> None:
+        """Note in the file where the API answers, when there is a file. Blocks.
+
+        Raises:
+            DirectoryUnusable: the file cannot be used, or not be written.
+        """
+        found = read_credentials(self._path)
+        if found is not None and found.api_url != url:
+            write_credentials(self._path, Credentials(url, found.api_key))
+
+    def _discard(self, key: ApiKey) -> None:
+        found = read_credentials(self._path)
+        if found is not None and found.api_key == str(key):
+            self._path.unlink()
+
+    def _parsed(self, credentials: Credentials) -> ApiKey:
         try:
-            stored = key.stored
-            await database.execute(INSERT_KEY, stored.key_id, "admin of this node", ["admin"], stored.secret_hash)
-        except DatabaseError as error:
-            log.warning("admin_key_not_registered", reason=str(error))
-            await trio.sleep(1.0)
-        else:
-            return
+            return ApiKey.parse(credentials.api_key)
+        except MalformedKey:
+            raise DirectoryUnusable(
+                f"{self._path} holds no API key. Move it away: the next start makes a new one."
+            ) from None

@@ -7,13 +7,13 @@ import sys
 import structlog
 import trio
 
-from revaer.config.bootstrap import ConfigError, load_configuration
+from revaer.daemon.bootstrap import load_bootstrap
 from revaer.daemon.directory import DataDirectory
 from revaer.daemon.environment import Environment, read_environment
-from revaer.daemon.errors import DaemonError, UsageError
+from revaer.daemon.errors import DaemonError
+from revaer.daemon.logs import Logs
 from revaer.daemon.node import Node
 from revaer.daemon.options import ServeOptions
-from revaer.telemetry.logs import configure_logs
 
 log = structlog.get_logger("revaer.daemon")
 
@@ -25,7 +25,6 @@ def serve(options: ServeOptions) -> int:
         0 after an orderly stop; 2 when what was asked for is wrong; 3 when it could not start or had to give up.
     """
     environment = read_environment()
-    configure_logs(level=environment.log_level, form=environment.log_format)
     try:
         return _serve(options, environment)
     except DaemonError as error:
@@ -35,17 +34,11 @@ def serve(options: ServeOptions) -> int:
 
 
 def _serve(options: ServeOptions, environment: Environment) -> int:
-    if options.setup == "token":
-        raise UsageError(
-            "setting up by token is not available in this version; a listener off loopback asks for it by default. "
-            "Listen on a loopback address, or say --setup auto to make the admin key at the first start."
-        )
-    try:
-        configuration = load_configuration(environment.bootstrap_file)
-    except ConfigError as error:
-        raise UsageError(str(error)) from error
+    logs = Logs(level=environment.log_level, form=environment.log_format)
     directory = DataDirectory(options.data_dir.absolute())
+    is_known = directory.configuration.exists()
+    bootstrap = load_bootstrap(environment.bootstrap_file, needed=not is_known)
     directory.prepare()
     with directory.locked():
-        node = Node(options=options, environment=environment, configuration=configuration, directory=directory)
+        node = Node(options=options, environment=environment, bootstrap=bootstrap, directory=directory, logs=logs)
         return trio.run(node.run)

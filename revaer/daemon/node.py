@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import faulthandler
-import json
 import os
 import signal
-import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
 
 import structlog
 import trio
@@ -30,16 +27,21 @@ from actors import (
     describe,
 )
 from revaer.api.settings import ApiSettings, NodeFacts
-from revaer.config.documents import Configuration
-from revaer.daemon.credentials import Credentials, write_credentials
+from revaer.config.effective import host_port
+from revaer.config.key_file import KeyFile
+from revaer.config.surroundings import Defaults
+from revaer.daemon.announcing import Announcer
+from revaer.daemon.bootstrap import Bootstrap
 from revaer.daemon.directory import DataDirectory
 from revaer.daemon.environment import Environment
 from revaer.daemon.errors import DaemonError, UsageError
 from revaer.daemon.heap import keep_heap
-from revaer.daemon.keys import AdminKey, ensure_admin_key, register
+from revaer.daemon.keys import LocalKey
+from revaer.daemon.logs import Logs
 from revaer.daemon.options import ServeOptions
 from revaer.daemon.parts import Parts
-from revaer.database.messages import Database, DatabaseStatus, InvalidDatabaseUrl, MigrationError
+from revaer.daemon.setup import SetupTerms
+from revaer.database.messages import Database, DatabaseStatus, InvalidDatabaseUrl, ListeningDatabase, MigrationError
 from revaer.database.service import open_database
 from revaer.events import Event, HealthChanged, coalescing_key, fences, merge
 from revaer.security.authenticate import Authenticator
@@ -61,26 +63,45 @@ CONFIGURED_PATIENCE = 2.0
 
 
 class Node:
-    """A daemon from the lock on its data directory to its exit code."""
+    """A daemon from the lock on its data directory to its exit code.
+
+    Args:
+        options: the command line.
+        environment: the environment.
+        bootstrap: the changeset of an unattended setup; None when there is none.
+        directory: the data directory, locked.
+        logs: the log.
+    """
 
     def __init__(
         self,
         *,
         options: ServeOptions,
         environment: Environment,
-        configuration: Configuration,
+        bootstrap: Bootstrap | None,
         directory: DataDirectory,
+        logs: Logs,
     ) -> None:
         self._options = options
         self._environment = environment
-        self._configuration = configuration
         self._directory = directory
-        self._epoch = 0
+        self._logs = logs
+        self._bind = "127.0.0.1" if options.bind == "localhost" else options.bind
+        self._setup = SetupTerms(is_auto=options.setup == "auto", bootstrap=bootstrap, bind=self._bind)
         self._bus: Bus[Event] = Bus(key=coalescing_key, merge=merge, fences=fences)
         self._metrics = Metrics()
         self._stopping = trio.CancelScope()
         self._failure: DaemonError | None = None
-        self._api = self._api_settings()
+        # The configuration says more as soon as it is read.
+        self._api = ApiSettings(
+            bind=self._bind or "127.0.0.1",
+            port=7070 if options.port is None else options.port,
+            download_root=directory.downloads,
+        )
+        self._key = LocalKey(
+            environment.credentials_file or directory.credentials,
+            url=lambda: f"http://{host_port(self._api.bind, self._api.port)}",
+        )
 
     async def run(self) -> int:
         """Run until a signal or an escalation; return the exit code.
@@ -106,8 +127,8 @@ class Node:
         return 0
 
     async def _start(self) -> None:
-        self._epoch = await trio.to_thread.run_sync(self._directory.next_epoch)
-        key = await ensure_admin_key(self._credentials_file, url=self._url_hint())
+        epoch = await trio.to_thread.run_sync(self._directory.next_epoch)
+        announcer = Announcer(directory=self._directory, key=self._key, epoch=epoch)
         health = Health(on_change=self._tell_health)
         database_health = health.reporter("database")
         try:
@@ -119,7 +140,8 @@ class Node:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._await_database, database)
                     wiring = await trio.to_thread.run_sync(import_module, WIRING)
-                await self._supervise(wiring.children(self._parts(database, health, key)), database, health, key)
+                children = wiring.children(self._parts(database, health, epoch, announcer))
+                await self._supervise(children, health, announcer)
         except (MigrationError, InvalidDatabaseUrl) as error:
             raise UsageError(str(error)) from error
 
@@ -129,43 +151,60 @@ class Node:
         with trio.move_on_after(EMBEDDED_PATIENCE if embedded else CONFIGURED_PATIENCE):
             await database.wait_available()
 
-    async def _supervise(self, specs: Sequence[ChildSpec], database: Database, health: Health, key: AdminKey) -> None:
+    async def _supervise(self, specs: Sequence[ChildSpec], health: Health, announcer: Announcer) -> None:
         supervisor = Supervisor(specs, health=health, on_restart=self._restarted, on_crash=_crashed)
         async with trio.open_nursery() as helpers:
             helpers.start_soon(health.run)
-            helpers.start_soon(register, key, database)
+            helpers.start_soon(announcer.run)
             try:
                 await supervisor.run()
             except (StartFailed, RestartLimit) as error:
-                self._failure = DaemonError(str(error))
-                self._failure.__cause__ = error
+                if isinstance(error.__cause__, DaemonError):
+                    # A child's word on how it was started, with the right exit code.
+                    self._failure = error.__cause__
+                else:
+                    self._failure = DaemonError(str(error))
+                    self._failure.__cause__ = error
             finally:
                 helpers.cancel_scope.cancel()
 
-    def _parts(self, database: Database, health: Health, key: AdminKey) -> Parts:
+    def _parts(self, database: ListeningDatabase, health: Health, epoch: int, announcer: Announcer) -> Parts:
+        directory, secret_key = self._directory, self._environment.secret_key_file
         return Parts(
-            directory=self._directory,
-            configuration=self._configuration,
+            directory=directory,
             engine=self._options.engine,
             database=database,
             bus=self._bus,
             health=health,
             metrics=self._metrics,
-            authenticator=Authenticator([key.stored]),
-            facts=NodeFacts(version=revaer.__version__, build_sha=self._environment.build_sha, started_at=time.time()),
-            epoch=self._epoch,
+            authenticator=Authenticator([]),
+            facts=NodeFacts(
+                version=revaer.__version__,
+                build_sha=self._environment.build_sha,
+                started_at=time.time(),
+                mode="setup",
+            ),
+            epoch=epoch,
+            defaults=Defaults(
+                download_root=str(directory.downloads),
+                resume_dir=str(directory.resume),
+                library_root=str(directory.library),
+                bind_addr=self._bind,
+                http_port=self._options.port,
+            ),
+            key_file=KeyFile(secret_key or directory.secret_key, may_create=secret_key is None),
+            setup=self._setup,
+            key=self._key,
             api=lambda: self._api,
-            on_ready=lambda url: self._ready(url, key),
+            on_ready=lambda url: self._answers_at(url, announcer.ready),
+            on_moved=lambda url: self._answers_at(url, announcer.moved),
+            apply_logs=self._logs.apply,
         )
 
-    def _ready(self, url: str, key: AdminKey) -> None:
-        """Tell the world where the API answers; a restarted API keeps its port."""
+    def _answers_at(self, url: str, announce: Callable[[str], None]) -> None:
+        """Note the port, which a restarted API keeps when it may have any, and tell the world."""
         self._api = replace(self._api, port=int(url.rpartition(":")[2]))
-        write_credentials(self._credentials_file, Credentials(api_url=url, api_key=str(key.clear)))
-        self._directory.announce(url=url, epoch=self._epoch)
-        sys.stdout.write(json.dumps({"event": "ready", "url": url}) + "\n")
-        sys.stdout.flush()
-        log.info("ready", url=url, epoch=self._epoch, pid=os.getpid())
+        announce(url)
 
     async def _watch_signals(self, signals: AsyncIterator[int]) -> None:
         async for number in signals:
@@ -194,24 +233,6 @@ class Node:
     def _restarted(self, name: str, generation: int, cause: BaseException) -> None:
         self._metrics.actor_restarted(name)
         log.warning("actor_restarted", actor=name, generation=generation, cause=describe(cause))
-
-    def _api_settings(self) -> ApiSettings:
-        profile = self._configuration.app_profile
-        options = self._options
-        return ApiSettings(
-            bind=options.bind or profile.bind_addr,
-            port=profile.http_port if options.port is None else options.port,
-            download_root=self._directory.downloads,
-            allow_paths=tuple(Path(path) for path in self._configuration.fs_policy.allow_paths),
-            allowed_hosts=tuple(profile.allowed_hosts),
-        )
-
-    @property
-    def _credentials_file(self) -> Path:
-        return self._environment.credentials_file or self._directory.credentials
-
-    def _url_hint(self) -> str:
-        return f"http://{self._api.bind}:{self._api.port}"
 
 
 def _crashed(name: str, generation: int, cause: BaseException) -> None:

@@ -3,110 +3,169 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Any, Never
 
-from actors import ActorRef, ChildSpec, MailboxStatistics
+import structlog
+
+from actors import ActorError, ActorRef, ChildSpec, MailboxStatistics
 from revaer.api.actor import ApiActor
-from revaer.config.documents import EngineProfile
-from revaer.daemon.directory import DataDirectory
+from revaer.config.actor import ConfigActor
+from revaer.config.current import Adoption
+from revaer.config.messages import ConfigMessage, ConfigSnapshot
+from revaer.config.schema import DOCUMENT_NAMES, json_schema
+from revaer.config.surroundings import Surroundings
+from revaer.config.system_paths import SystemPaths
+from revaer.daemon.following import SettingsFollower
+from revaer.daemon.governing import GovernedSession, ThrottleSettingsReader, own_goal
+from revaer.daemon.inforce import InForce
 from revaer.daemon.parts import Parts
+from revaer.daemon.setup import SetupActor, asked_bind
 from revaer.resume.actor import ResumeStore
 from revaer.resume.messages import ResumeMessage
-from revaer.selection import evaluate
+from revaer.selection import evaluate, validate
 from revaer.session.actor import SessionActor
 from revaer.session.libtorrent_engine import open_libtorrent
 from revaer.session.messages import SessionMessage
-from revaer.session.port import EngineFactory, EngineSettings
+from revaer.session.port import EngineFactory
 from revaer.session.simulated import open_simulated
+from revaer.telemetry.metrics import Metrics
+from revaer.throttle.actor import ThrottleGovernor
+from revaer.throttle.alarms import Alarms
+from revaer.throttle.messages import ThrottleMessage
+
+log = structlog.get_logger("revaer.daemon")
 
 ENGINES: Mapping[str, EngineFactory] = {"libtorrent": open_libtorrent, "simulated": open_simulated}
 
 
 def children(parts: Parts) -> tuple[ChildSpec, ...]:
     """List the children in start order; each is handed just the refs it may ask, and stop goes in reverse."""
-    resume: ActorRef[ResumeMessage] = ActorRef("resume_store", capacity=4096)
-    session: ActorRef[SessionMessage] = ActorRef("session", capacity=1024)
-    api: ActorRef[object] = ActorRef("api", capacity=64)
-    refs = (resume, session, api)
-
-    def make_resume() -> ResumeStore:
-        return ResumeStore(parts.database, parts.directory.resume, on_save=parts.metrics.resume_saved)
-
-    def make_session() -> SessionActor:
-        return SessionActor(
-            engine_factory=ENGINES[parts.engine],
-            settings=engine_settings(parts.configuration.engine_profile),
-            state_dir=parts.directory.root,
-            resume=resume,
-            bus=parts.bus,
-            select=evaluate,
-            health=parts.health,
-        )
-
-    def make_api() -> ApiActor:
-        return ApiActor(
-            settings=parts.api(),
-            session=session,
-            bus=parts.bus,
-            epoch=parts.epoch,
-            authenticator=parts.authenticator,
-            health=parts.health,
-            facts=parts.facts,
-            metrics=parts.metrics,
-            database=lambda: parts.database.status,
-            mailboxes=lambda: mailbox_statistics(refs),
-            on_ready=parts.on_ready,
-        )
-
+    refs = Refs()
+    in_force = InForce(refs.config)
+    alarms = Alarms(parts.bus, on_trip=parts.metrics.guardrail_tripped)
+    schemas = {name: json_schema(name) for name in DOCUMENT_NAMES}
     return (
-        ChildSpec(resume, make_resume, start_within=10.0, stop_within=4.0),
-        ChildSpec(session, make_session, start_within=15.0, stop_within=14.0),
-        ChildSpec(api, make_api, start_within=10.0, stop_within=3.0),
+        ChildSpec(refs.config, partial(make_config, parts), start_within=10.0, stop_within=1.0),
+        ChildSpec(refs.setup, partial(make_setup, parts, refs, in_force), start_within=15.0, stop_within=0.3),
+        ChildSpec(refs.resume, partial(make_resume, parts, in_force), start_within=10.0, stop_within=4.0),
+        ChildSpec(refs.session, partial(make_session, parts, refs, in_force), start_within=15.0, stop_within=14.0),
+        ChildSpec(refs.settings, partial(make_follower, parts, refs, in_force), stop_within=0.3),
+        ChildSpec(refs.throttle, partial(make_governor, parts, refs, alarms), stop_within=0.5),
+        ChildSpec(refs.api, partial(make_api, parts, refs, schemas), start_within=10.0, stop_within=3.0),
     )
 
 
-def mailbox_statistics(refs: tuple[ActorRef[Any], ...]) -> Mapping[str, MailboxStatistics]:
-    """Return every mailbox's figures by actor name."""
-    return {ref.name: ref.statistics() for ref in refs}
+class Refs:
+    """The addresses of the children, in start order."""
+
+    def __init__(self) -> None:
+        self.config: ActorRef[ConfigMessage] = ActorRef("config", capacity=1024)
+        self.setup: ActorRef[Never] = ActorRef("setup", capacity=1)
+        self.resume: ActorRef[ResumeMessage] = ActorRef("resume_store", capacity=4096)
+        self.session: ActorRef[SessionMessage] = ActorRef("session", capacity=1024)
+        self.settings: ActorRef[Never] = ActorRef("settings", capacity=1)
+        self.throttle: ActorRef[ThrottleMessage] = ActorRef("throttle", capacity=256)
+        self.api: ActorRef[Never] = ActorRef("api", capacity=1)
+
+    def mailboxes(self) -> Mapping[str, MailboxStatistics]:
+        """Return every mailbox's figures by actor name."""
+        return {ref.name: ref.statistics() for ref in vars(self).values()}
 
 
-def engine_settings(profile: EngineProfile) -> EngineSettings:
-    """Say the profile in the engine's words."""
-    return EngineSettings(
-        listen=tuple(_endpoint(host, profile.listen_port) for host in profile.listen_interfaces),
-        outgoing_interface=_outgoing(profile.listen_interfaces),
-        dht=profile.dht,
-        lsd=profile.lsd,
-        upnp=profile.upnp,
-        natpmp=profile.natpmp,
-        pex=profile.pex,
-        utp=profile.utp_in or profile.utp_out,
-        encryption=profile.encryption,
-        anonymous=profile.anonymous_mode,
-        user_agent=profile.user_agent,
-        max_download_bps=profile.max_download_bps,
-        max_upload_bps=profile.max_upload_bps,
-        connections_limit=profile.connections_limit,
-        unchoke_slots=profile.unchoke_slots,
-        max_active_downloads=profile.max_active_downloads,
-        max_active_seeds=profile.max_active_seeds,
-        max_active=profile.max_active,
-        limit_local_peers=profile.limit_local_peers,
-        disk_io=profile.disk_io,
-        max_queued_disk_bytes=profile.max_queued_disk_bytes,
+def make_config(parts: Parts) -> ConfigActor:
+    """Make the owner of the configuration, keys and secrets."""
+    return ConfigActor(
+        database=parts.database,
+        bus=parts.bus,
+        copy_path=parts.directory.configuration,
+        key_file=parts.key_file,
+        defaults=parts.defaults,
+        surroundings=Surroundings(defaults=parts.defaults, paths=SystemPaths(), patterns=validate),
+        on_keys=parts.authenticator.replace,
+        on_adopted=partial(_adopted, parts.metrics),
+        health=parts.health,
     )
 
 
-def _endpoint(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def make_setup(parts: Parts, refs: Refs, in_force: InForce) -> SetupActor:
+    """Make who completes the setup."""
+
+    async def adopt(snapshot: ConfigSnapshot) -> None:
+        try:
+            await in_force.adopt(snapshot)
+        except ActorError as error:
+            # The follower says so on the health page, and tries again.
+            log.warning("engine_kept_offline", reason=str(error))
+
+    return SetupActor(config=refs.config, bus=parts.bus, terms=parts.setup, key=parts.key, adopt=adopt)
 
 
-def _outgoing(interfaces: list[str]) -> str:
-    """Leave by the address that is listened on when there is just one that is not a wildcard."""
-    return interfaces[0] if len(interfaces) == 1 and interfaces[0] not in ("0.0.0.0", "::") else ""  # noqa: S104
+def make_resume(parts: Parts, in_force: InForce) -> ResumeStore:
+    """Make the owner of intents and records."""
+    return ResumeStore(parts.database, in_force.resume_dir, on_save=parts.metrics.resume_saved)
 
 
-def default_download_root(directory: DataDirectory) -> Path:
-    """Where torrents go that name no directory."""
-    return directory.downloads
+def make_session(parts: Parts, refs: Refs, in_force: InForce) -> SessionActor:
+    """Make the owner of the engine and the catalogue."""
+    return SessionActor(
+        engine_factory=ENGINES[parts.engine],
+        settings=in_force.engine,
+        state_dir=parts.directory.root,
+        resume=refs.resume,
+        bus=parts.bus,
+        select=evaluate,
+        health=parts.health,
+    )
+
+
+def make_follower(parts: Parts, refs: Refs, in_force: InForce) -> SettingsFollower:
+    """Make who keeps the engine at the configuration."""
+    return SettingsFollower(
+        config=refs.config,
+        session=refs.session,
+        bus=parts.bus,
+        in_force=in_force,
+        apply_logs=parts.apply_logs,
+        on_applied=partial(parts.metrics.config_applied, "session"),
+    )
+
+
+def make_governor(parts: Parts, refs: Refs, alarms: Alarms) -> ThrottleGovernor:
+    """Make the owner of the effective limits."""
+    return ThrottleGovernor(
+        read_settings=ThrottleSettingsReader(refs.config, bind=partial(asked_bind, bind=parts.setup.bind)),
+        session=GovernedSession(refs.session),
+        bus=parts.bus,
+        alarms=alarms,
+        goal_of=own_goal,
+        on_applied=partial(parts.metrics.config_applied, "throttle"),
+    )
+
+
+def make_api(parts: Parts, refs: Refs, schemas: Mapping[str, Mapping[str, Any]]) -> ApiActor:
+    """Make the owner of the sockets."""
+    return ApiActor(
+        settings=parts.api(),
+        session=refs.session,
+        bus=parts.bus,
+        epoch=parts.epoch,
+        authenticator=parts.authenticator,
+        health=parts.health,
+        facts=parts.facts,
+        metrics=parts.metrics,
+        database=lambda: parts.database.status,
+        mailboxes=refs.mailboxes,
+        on_ready=parts.on_ready,
+        config=refs.config,
+        throttle=refs.throttle,
+        schemas=schemas,
+        on_moved=parts.on_moved,
+    )
+
+
+def _adopted(metrics: Metrics, adoption: Adoption) -> None:
+    """Measure. How long ago a revision was made that a start finds says nothing."""
+    metrics.config_adopted(adoption.revision)
+    if adoption.cause not in ("start", "copy"):
+        metrics.config_applied("config", adoption.seconds)

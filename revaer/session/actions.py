@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import assert_never
 
+import structlog
+
 from revaer.session.admitting import Admission
 from revaer.session.core import Core
 from revaer.session.faults import FaultKind
@@ -30,6 +32,8 @@ from revaer.session.saving import RecordKeeper
 from revaer.session.storage import StorageWatch
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentOptions, TorrentView
+
+log = structlog.get_logger(__name__)
 
 
 class ActionDesk:
@@ -85,8 +89,8 @@ class ActionDesk:
     async def _do(self, torrent: Torrent, request: Act) -> None:
         engine, call = self._core.engine, self._core.gate.call
         match request.action:
-            case Pause():
-                await self._pause(torrent)
+            case Pause(reason):
+                await self._pause(torrent, reason)
             case Resume():
                 await self._resume(torrent)
             case Recheck():
@@ -100,9 +104,7 @@ class ActionDesk:
                 self._core.catalogue.amend(torrent, sequential=enable)
             case SetRate(down, up):
                 options = replace(torrent.options, max_download_bps=down, max_upload_bps=up)
-                await self._wish(
-                    torrent, options, lambda: engine.set_rate(torrent.id, download_bps=down, upload_bps=up)
-                )
+                await self._wish(torrent, options, lambda: self._core.rates.apply(torrent, options))
                 self._core.catalogue.amend(torrent, max_download_bps=down, max_upload_bps=up)
             case Move(download_dir):
                 await self._moves.move(torrent, download_dir)
@@ -128,12 +130,16 @@ class ActionDesk:
         torrent.options = options
         self._records.want(torrent)
 
-    async def _pause(self, torrent: Torrent) -> None:
+    async def _pause(self, torrent: Torrent, reason: str | None) -> None:
         options = replace(torrent.options, paused=True)
         await self._wish(torrent, options, lambda: self._core.engine.pause(torrent.id))
+        torrent.pause_reason = reason
+        if reason is not None:
+            log.info("torrent_paused", torrent_id=torrent.id, reason=reason)
 
     async def _resume(self, torrent: Torrent) -> None:
         options = replace(torrent.options, paused=False)
+        torrent.pause_reason = None
         fault = torrent.fault
         if fault is None:
             queued = options.auto_managed

@@ -18,18 +18,30 @@ from revaer.resume.messages import ResumeMessage
 from revaer.selection.messages import SelectFunction
 from revaer.session.assembly import Assembly
 from revaer.session.disk import Disk, Lane
+from revaer.session.eye import NetworkEye
+from revaer.session.interfaces import InterfaceProbe, system_interfaces
 from revaer.session.messages import (
     Act,
     AddTorrent,
+    ApplyLimits,
+    ApplySettings,
+    CapTorrents,
     ConnectPeer,
+    EngineLimits,
     EngineReport,
+    GoverningMessage,
     Inspect,
+    ReadFallbackCaps,
+    ReadLimits,
+    ReadPayloadFacts,
+    ReadSeedingFacts,
     RemoveTorrent,
     ReportEngine,
     Select,
     SessionMessage,
     Snapshot,
 )
+from revaer.session.opening import open_engine
 from revaer.session.origin import traced
 from revaer.session.port import EngineFactory, EngineSettings
 from revaer.session.timing import Timing
@@ -40,7 +52,7 @@ class SessionActor(Actor[SessionMessage]):
 
     Args:
         engine_factory: opens the engine, once per generation.
-        settings: what the engine shall be like.
+        settings: what the engine shall be like, or what tells that at each start.
         state_dir: where the engine may keep what is not a torrent.
         resume: keeps intents and records.
         bus: where everything that changes is published.
@@ -48,6 +60,7 @@ class SessionActor(Actor[SessionMessage]):
         health: where `network`, `storage` and `tracker` are reported; without it they are reported to nobody.
         timing: intervals and deadlines.
         disk: looks at directories and files.
+        interfaces: looks at the network interfaces.
         lanes: makes the lanes for blocking calls, by name and number of workers.
         wall: Unix seconds.
     """
@@ -56,7 +69,7 @@ class SessionActor(Actor[SessionMessage]):
         self,
         *,
         engine_factory: EngineFactory,
-        settings: EngineSettings,
+        settings: EngineSettings | Callable[[], EngineSettings],
         state_dir: Path,
         resume: ActorRef[ResumeMessage],
         bus: Bus[Event],
@@ -64,6 +77,7 @@ class SessionActor(Actor[SessionMessage]):
         health: Health | None = None,
         timing: Timing | None = None,
         disk: Disk | None = None,
+        interfaces: InterfaceProbe = system_interfaces,
         lanes: Callable[[str, int], Lane] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -76,15 +90,17 @@ class SessionActor(Actor[SessionMessage]):
         self._health = health
         self._timing = timing or Timing()
         self._disk = disk or Disk()
+        self._interfaces = interfaces
         self._lanes = lanes or _threads
         self._wall = wall
         self._parts: Assembly | None = None
 
     async def on_start(self) -> None:
         """Open the engine; the torrents of the last run are restored in the background."""
-        engine = await self._engine_factory(self._settings, state_dir=self._state_dir)
+        settings = self._settings() if callable(self._settings) else self._settings
+        eye = NetworkEye(self._interfaces, self._lanes("interfaces", 1), within=self._timing.interfaces_look)
         self._parts = Assembly(
-            engine=engine,
+            opened=await open_engine(self._engine_factory, settings, eye, state_dir=self._state_dir),
             resume=self._resume,
             bus=self._bus,
             select=self._select,
@@ -120,11 +136,35 @@ class SessionActor(Actor[SessionMessage]):
             case ConnectPeer():
                 return later(message, traced(message.request_id, partial(parts.actions.connect, message)))
             case _:
-                assert_never(message)
+                return self._govern(message)
 
     async def on_stop(self) -> None:
         """Stop transfers, save every changed record, close the engine; fits itself into the supervisor's deadline."""
         await self._running.stop()
+
+    def _govern(self, message: GoverningMessage) -> Handled:
+        """Answer what the governor and the configuration ask."""
+        parts = self._running
+        match message:
+            case ApplyLimits(rates):
+                return later(message, partial(parts.tuning.limit, rates))
+            case ReadLimits():
+                return later(message, self._limits)
+            case CapTorrents():
+                return later(message, partial(parts.core.rates.cap, message))
+            case ReadFallbackCaps():
+                return answer(message, parts.core.rates.fallbacks())
+            case ReadSeedingFacts():
+                return later(message, partial(parts.seeding.read, message))
+            case ReadPayloadFacts():
+                return later(message, partial(parts.payload.read, message))
+            case ApplySettings(settings):
+                return later(message, partial(parts.tuning.apply, settings))
+            case _:
+                assert_never(message)
+
+    async def _limits(self) -> EngineLimits:
+        return EngineLimits(self.context.generation, await self._running.tuning.limits())
 
     @property
     def _running(self) -> Assembly:

@@ -6,7 +6,7 @@ its answer proves that the change was applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -20,10 +20,10 @@ from revaer.session.checks import (
     check_piece,
     check_place,
     check_priorities,
-    check_rate,
     check_spec,
 )
 from revaer.session.desk import Desk
+from revaer.session.engine_tuning import Tuner, tiers
 from revaer.session.farewell import say_goodbye
 from revaer.session.magnet import parse_magnet
 from revaer.session.metainfo import parse_metainfo
@@ -34,25 +34,19 @@ from revaer.session.port import (
     EngineFigures,
     EngineRefused,
     EngineSettings,
-    InvalidSetting,
     Magnet,
     Metainfo,
+    Rates,
+    TorrentStatus,
 )
 from revaer.session.pump import Pump
-from revaer.session.roster import Entry, Roster, new_entry
-from revaer.session.settings import NativeSettings, native_settings
+from revaer.session.roster import Entry, Roster, new_entry, privacy
+from revaer.session.settings import NativeSettings
 from revaer.session.study import Study
 from revaer.types import TorrentId
 
 LARGE = 64 * 1024
 """Metainfo of more bytes is read in a worker."""
-
-
-def apply_problem(name: str, error: Exception) -> InvalidSetting:
-    """What to raise when the engine refuses a setting."""
-    if isinstance(error, KeyError):
-        return InvalidSetting(name, "the engine knows no such setting")
-    return InvalidSetting(name, f"the engine refuses the value: {error}")
 
 
 class LibtorrentEngine:
@@ -62,15 +56,14 @@ class LibtorrentEngine:
 
     def __init__(self, library: Any, settings: EngineSettings, native: NativeSettings, lane: BlockingLane) -> None:
         self._library = library
-        self._settings = settings
-        self._native = native
         self._lane = lane
         self._roster = Roster()
         self._desk = Desk()
-        self._study = Study(self._roster, self._desk, library, lane)
+        self._study = Study(self._roster, self._desk, library, lane, trackers_of=self._trackers_of)
         self._alerts = Alerts(
             self._roster, self._desk, library, study=self._study.metadata, recover=self._study.recover
         )
+        self._tuner = Tuner(library, self._roster, self._alerts, lane, settings, native)
         self._wake = WakeSource()
         self._closed = False
         self._pump = Pump(
@@ -80,7 +73,8 @@ class LibtorrentEngine:
 
     async def start(self, *, listen_within: float) -> None:
         """Wait until it listens, at most `listen_within` seconds; a listener that fails is an event, not an error."""
-        wanted = len(self._settings.listen)
+        settings = self._tuner.settings
+        wanted = 0 if settings.offline else len(settings.listen)
         with trio.move_on_after(listen_within):
             while len(self._alerts.listening) < wanted and not self._alerts.listen_failures:
                 await self._pump.turn()
@@ -185,18 +179,17 @@ class LibtorrentEngine:
             self._entry(torrent_id), lambda handle: (handle.set_flags if enable else handle.unset_flags)(flag)
         )
 
-    async def set_rate(self, torrent_id: TorrentId, *, download_bps: int | None, upload_bps: int | None) -> None:
-        """See `Engine.set_rate`."""
-        entry = self._entry(torrent_id)
-        down, up = check_rate("download_bps", download_bps), check_rate("upload_bps", upload_bps)
-        await self._change(
-            entry, lambda handle: handle.set_download_limit(down), lambda handle: handle.set_upload_limit(up)
-        )
+    async def set_rates(self, caps: Mapping[TorrentId, Rates]) -> Mapping[TorrentId, Rates]:
+        """See `Engine.set_rates`."""
+        self._check_open()
+        return await self._tuner.set_rates(caps)
 
     async def set_connections_limit(self, torrent_id: TorrentId, limit: int | None) -> None:
         """See `Engine.set_connections_limit`."""
         entry = self._entry(torrent_id)
-        peers = check_peers(limit)
+        check_peers(limit)
+        entry.connections = limit
+        peers = check_peers(self._tuner.connections_of(limit))
         await self._change(entry, lambda handle: handle.set_max_connections(peers))
 
     async def set_file_priorities(self, torrent_id: TorrentId, priorities: Sequence[int]) -> None:
@@ -210,8 +203,10 @@ class LibtorrentEngine:
 
     async def set_trackers(self, torrent_id: TorrentId, urls: Sequence[str]) -> None:
         """See `Engine.set_trackers`."""
-        tiers = [{"url": url, "tier": tier} for tier, url in enumerate(urls)]
-        await self._change(self._entry(torrent_id), lambda handle: handle.replace_trackers(tiers))
+        entry = self._entry(torrent_id)
+        entry.trackers = tuple(urls)
+        told = tiers(self._trackers_of(entry))
+        await self._change(entry, lambda handle: handle.replace_trackers(told))
 
     async def set_web_seeds(self, torrent_id: TorrentId, urls: Sequence[str]) -> None:
         """See `Engine.set_web_seeds`."""
@@ -282,6 +277,11 @@ class LibtorrentEngine:
 
     # -- asking --------------------------------------------------------------------------------------------------
 
+    async def statuses(self, torrent_ids: Sequence[TorrentId]) -> tuple[TorrentStatus, ...]:
+        """See `Engine.statuses`."""
+        self._check_open()
+        return await self._study.statuses(torrent_ids)
+
     def request_statuses(self, *, everything: bool = False) -> None:
         """See `Engine.request_statuses`."""
         self._check_open()
@@ -304,21 +304,20 @@ class LibtorrentEngine:
             if events:
                 return events
 
-    async def apply(self, settings: EngineSettings) -> None:
+    async def apply(self, settings: EngineSettings) -> tuple[str, ...]:
         """See `Engine.apply`."""
         self._check_open()
-        native = native_settings(settings)
-        changed = {name: value for name, value in native.items() if self._native.get(name) != value}
-        if settings.disk_io != self._settings.disk_io:
-            raise InvalidSetting("disk_io", "is chosen when the engine starts")
-        await self._lane.run(self._library.change, changed)
-        if settings.limit_local_peers != self._settings.limit_local_peers:
-            await self._lane.run(self._library.limit_local_peers, settings.limit_local_peers)
-        if "listen_interfaces" in changed:
-            self._alerts.listening.clear()
-        if settings.pex != self._settings.pex:
-            self._switch_pex(enable=settings.pex)
-        self._settings, self._native = settings, native
+        return await self._tuner.apply(settings)
+
+    async def set_limits(self, rates: Rates) -> None:
+        """See `Engine.set_limits`."""
+        self._check_open()
+        await self._tuner.set_limits(rates)
+
+    async def limits(self) -> Rates:
+        """See `Engine.limits`."""
+        self._check_open()
+        return await self._tuner.limits()
 
     def figures(self) -> EngineFigures:
         """See `Engine.figures`."""
@@ -336,7 +335,8 @@ class LibtorrentEngine:
         self._desk.close(lambda: EngineClosed("the engine was closed"))
         with trio.CancelScope(shield=True):
             await self._pump.stop()
-            await say_goodbye(self._library, self._roster, self._wake, self._lane, within=within)
+            announces = any(self._trackers_of(entry) for entry in self._roster)
+            await say_goodbye(self._library, self._wake, self._lane, announces=announces, within=within)
         self._roster.clear()
 
     # -- inside --------------------------------------------------------------------------------------------------
@@ -349,6 +349,9 @@ class LibtorrentEngine:
         self._check_open()
         return self._roster.get(torrent_id)
 
+    def _trackers_of(self, entry: Entry) -> list[str]:
+        return self._tuner.trackers_of(entry.trackers, private=entry.private)
+
     def _prepare(self, spec: AddSpec) -> tuple[Metainfo | Magnet, Any]:
         source: Metainfo | Magnet
         if spec.metainfo is not None:
@@ -357,7 +360,13 @@ class LibtorrentEngine:
         else:
             source = parse_magnet(spec.magnet or "")
             check_counts(spec, files=0, pieces=0)
-        return source, self._library.parameters(spec, source, pex=self._settings.pex)
+        return source, self._library.parameters(
+            spec,
+            source,
+            pex=self._tuner.settings.pex,
+            trackers=self._tuner.trackers_of(spec.trackers, private=privacy(source)),
+            connections=self._tuner.connections_of(spec.max_connections),
+        )
 
     def _call(self, entry: Entry, work: Callable[[Any], object]) -> None:
         try:
@@ -372,13 +381,6 @@ class LibtorrentEngine:
         ticket = self._desk.expect("applied", entry.torrent_id)
         self._call(entry, lambda handle: handle.post_trackers())
         await self._pump.wait(ticket)
-
-    def _switch_pex(self, *, enable: bool) -> None:
-        for entry in self._roster:
-            if enable and entry.pex:
-                entry.handle.unset_flags(self._library.disable_pex)
-            else:
-                entry.handle.set_flags(self._library.disable_pex)
 
     def _tick(self) -> None:
         self._library.session.post_session_stats()

@@ -15,9 +15,11 @@ from revaer.session.messages import (
     AddTorrent,
     DuplicateTorrent,
     InvalidSource,
+    Rates,
     SessionRefusal,
     SessionUnavailable,
 )
+from revaer.session.policy import cap
 from revaer.session.port import InvalidMetainfo
 from revaer.session.torrent import Torrent
 from revaer.types import InfoHash, TorrentId, TorrentOptions, TorrentView, new_torrent_id
@@ -64,7 +66,9 @@ class AddDesk:
         parsed = source.parsed
         priorities = None if parsed is None else priorities_of(parsed.files, decisions)
         found = None if parsed is None else await core.survey(intent.torrent_id, parsed.files, decisions)
-        spec = engine_spec(intent.torrent_id, intent.options, source, priorities=priorities)
+        options = intent.options
+        rates = Rates(cap(options.max_download_bps, None), cap(options.max_upload_bps, None))
+        spec = engine_spec(intent.torrent_id, options, source, priorities=priorities, rates=rates)
         try:
             await core.gate.call(core.engine.add(spec))
             await core.place(intent.torrent_id, intent.options)

@@ -18,7 +18,7 @@ from revaer.session.faults import Fault, missing_directory, missing_files, refus
 from revaer.session.messages import ActionRefused, SessionUnavailable, UnknownTorrent
 from revaer.session.planning import Plan, make_plans, study
 from revaer.session.policy import reconciliation
-from revaer.session.port import AddSpec
+from revaer.session.port import AddSpec, Rates
 from revaer.session.torrent import Torrent
 from revaer.session.verify import whole_pieces
 from revaer.types import TorrentId
@@ -157,6 +157,7 @@ class Admission:
             torrent.options,
             plan.source,
             priorities=plan.priorities,
+            rates=torrent.rates(),
             record=plan.recovered.record,
             have=have,
         )
@@ -172,6 +173,7 @@ class Admission:
             return
         torrent.present = True
         torrent.fault = None
+        await core.rates.settle(torrent, Rates(spec.max_download_bps, spec.max_upload_bps))
         await core.place(torrent.id, torrent.options)
         self._reconcile(torrent, plan)
         self._refresh(torrent)

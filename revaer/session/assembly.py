@@ -24,12 +24,15 @@ from revaer.session.gate import EngineGate
 from revaer.session.intents import Intents
 from revaer.session.magnets import MagnetDesk
 from revaer.session.moves import MoveDesk, MoveFinisher
-from revaer.session.port import Engine
+from revaer.session.opening import OpenedEngine
+from revaer.session.payload import PayloadDesk
 from revaer.session.progress import ProgressDesk
+from revaer.session.rates import RateDesk
 from revaer.session.removing import RemoveDesk
 from revaer.session.reports import NetworkReport, StorageReport, TrackerReport
 from revaer.session.restoring import Restoration
 from revaer.session.saving import RecordKeeper
+from revaer.session.seeding import SeedingDesk
 from revaer.session.selecting import SelectDesk
 from revaer.session.sentinel import Sentinel
 from revaer.session.serial import Jobs, Turns
@@ -38,13 +41,14 @@ from revaer.session.storage import StorageWatch
 from revaer.session.store import Store
 from revaer.session.timing import Timing
 from revaer.session.torrent import Torrent
+from revaer.session.tuning import TuningDesk
 
 
 class Assembly:
     """Everything that one generation of the session is made of.
 
     Args:
-        engine: an open engine; `keep_engine` closes it in the end.
+        opened: an open engine, which `keep_engine` closes in the end, and what it was opened with.
         resume: keeps intents and records.
         bus: where changes are published.
         select: the file selection.
@@ -60,7 +64,7 @@ class Assembly:
     def __init__(
         self,
         *,
-        engine: Engine,
+        opened: OpenedEngine,
         resume: ActorRef[ResumeMessage],
         bus: Bus[Event],
         select: SelectFunction,
@@ -72,15 +76,16 @@ class Assembly:
         lanes: Callable[[str, int], Lane],
         wall: Callable[[], float],
     ) -> None:
-        catalogue, turns = Catalogue(bus), Turns()
+        engine, catalogue, turns = opened.engine, Catalogue(bus), Turns()
         store = Store(resume, within=timing.store, load_within=timing.load)
         self._spawn = spawn
         self._condition = context_health.beside("restoring")
         self._stopped = False
         self._quiet = trio.CancelScope()
+        gate = EngineGate(context_health.beside("engine"), within=timing.engine)
         self.core = Core(
             engine=engine,
-            gate=EngineGate(context_health.beside("engine"), within=timing.engine),
+            gate=gate,
             catalogue=catalogue,
             store=store,
             intents=Intents(store, catalogue, turns, context_health.beside("intents"), timing),
@@ -89,11 +94,13 @@ class Assembly:
             lane=lanes("session", 2),
             disk=DiskDesk(disk, lanes("disk", 4), within=timing.disk, remember=timing.directories),
             select=select,
+            rates=RateDesk(engine, gate, catalogue),
             timing=timing,
             wall=wall,
         )
         self.records = RecordKeeper(engine, catalogue, store, timing)
         self._network = NetworkReport(_up(health, "network"))
+        self.tuning = TuningDesk(opened, gate, self._network, timing)
         self._trackers = TrackerReport(_up(health, "tracker"), trio.current_time)
         self._connect(StorageReport(_up(health, "storage")), verifier=lanes("verify", 2), mover=lanes("move", 1))
 
@@ -147,6 +154,7 @@ class Assembly:
         self.actions = ActionDesk(
             core, admission=self.admission, moves=moves, progress=self.progress, records=records, storage=self.storage
         )
+        self.seeding, self.payload = SeedingDesk(core), PayloadDesk(core)
         self.restoring = Restoration(
             core, self.admission, finish_removal=self.removing.defer, refresh=refresh, report=self._loading
         )
@@ -192,6 +200,7 @@ class Assembly:
             self.removing.run,
             self._sentinel.run,
             self._settle_trackers,
+            self.tuning.watch,
         )
         with self._quiet:
             async with trio.open_nursery() as nursery:

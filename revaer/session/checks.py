@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from revaer.session.port import AddSpec, EngineRefused, InvalidSetting
-from revaer.session.settings import native_rate
+from revaer.session.bounds import native_rate
+from revaer.session.port import AddSpec, EngineRefused, InvalidSetting, Rates
 
 PRIORITIES = frozenset({0, 1, 4, 7})
 PLACES = ("top", "bottom", "up", "down")
@@ -37,6 +37,11 @@ def check_rate(name: str, value: int | None) -> int:
         return native_rate(name, value)
     except InvalidSetting as error:
         raise EngineRefused(str(error)) from error
+
+
+def check_rates(rates: Rates) -> tuple[int, int]:
+    """The caps of both directions in the engine's convention, download first. Raises: EngineRefused."""
+    return check_rate("download_bps", rates.download_bps), check_rate("upload_bps", rates.upload_bps)
 
 
 def check_peers(limit: int | None) -> int:

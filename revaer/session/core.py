@@ -18,6 +18,7 @@ from revaer.session.gate import EngineGate
 from revaer.session.intents import Intents
 from revaer.session.messages import ActionRefused, UnknownTorrent
 from revaer.session.port import Engine, FileEntry
+from revaer.session.rates import RateDesk
 from revaer.session.serial import Jobs, Turns
 from revaer.session.store import Store
 from revaer.session.timing import Timing
@@ -45,6 +46,7 @@ class Core:
         lane: where long computations run.
         disk: looks at directories and files.
         select: the file selection.
+        rates: the caps of single torrents.
         timing: intervals and deadlines.
         wall: Unix seconds.
     """
@@ -59,6 +61,7 @@ class Core:
     lane: Lane
     disk: DiskDesk
     select: SelectFunction
+    rates: RateDesk
     timing: Timing
     wall: Callable[[], float] = time.time
 

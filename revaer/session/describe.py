@@ -10,7 +10,7 @@ from revaer.events import FilesDiscovered, SelectionReconciled
 from revaer.resume.messages import Intent, Recovered
 from revaer.selection.messages import Decision
 from revaer.session.policy import expected_state
-from revaer.session.port import AddSpec, FileEntry, Magnet, Metainfo
+from revaer.session.port import AddSpec, FileEntry, Magnet, Metainfo, Rates
 from revaer.session.torrent import Torrent
 from revaer.types import (
     Descriptor,
@@ -125,6 +125,8 @@ def describe(intent: Intent, source: Source, found: FilesDiscovered | None) -> D
         max_download_bps=options.max_download_bps,
         max_upload_bps=options.max_upload_bps,
         connections_limit=options.max_connections,
+        seed_ratio_limit=options.seed_ratio_limit,
+        seed_time_limit=options.seed_time_limit,
         queue_position=options.queue_position,
         completed_at=intent.completed_at,
         extensions=None if found is None else found.extensions,
@@ -195,6 +197,7 @@ def engine_spec(
     source: Source,
     *,
     priorities: tuple[int, ...] | None,
+    rates: Rates,
     record: bytes | None = None,
     have: Sequence[bool] | None = None,
 ) -> AddSpec:
@@ -205,6 +208,7 @@ def engine_spec(
         options: what the user asked for.
         source: where it comes from.
         priorities: one per file; None before metadata.
+        rates: the caps that hold for it.
         record: its fast-resume record.
         have: verified pieces, when they were looked for.
     """
@@ -224,8 +228,8 @@ def engine_spec(
         trackers=trackers_of(options, facts),
         web_seeds=unique((*facts.web_seeds, *options.web_seeds)),
         file_priorities=priorities,
-        max_download_bps=options.max_download_bps,
-        max_upload_bps=options.max_upload_bps,
+        max_download_bps=rates.download_bps,
+        max_upload_bps=rates.upload_bps,
         max_connections=options.max_connections,
         record=record,
         have=have,

@@ -135,7 +135,7 @@ class DiskDesk:
 
     async def identify(self, directories: Sequence[str]) -> list[tuple[int, int] | None]:
         """Return device and inode of each directory. Raises SessionUnavailable when the disk does not answer."""
-        return await self._run(_each, self._disk.identify, directories)
+        return await self.run(_each, self._disk.identify, directories)
 
     async def first_missing(self, groups: Sequence[Sequence[tuple[str, int]]]) -> list[str | None]:
         """Return for each group of files and least sizes the first that is missing or too short.
@@ -143,15 +143,16 @@ class DiskDesk:
         Raises:
             SessionUnavailable: the disk does not answer.
         """
-        return await self._run(_each, self._disk.first_missing, groups)
+        return await self.run(_each, self._disk.first_missing, groups)
 
     async def _look(self, look: Callable[[str], Look], directory: str) -> Look:
         try:
-            return await self._run(look, directory)
+            return await self.run(look, directory)
         except SessionUnavailable as error:
             return Look(errno.EIO, error.reason, (0, 0))
 
-    async def _run(self, fn: Callable[..., T], *args: object) -> T:
+    async def run(self, fn: Callable[..., T], *args: object) -> T:
+        """Run a look of another kind. Raises SessionUnavailable when the disk does not answer."""
         try:
             return await self._lane.run(fn, *args, within=self._within)
         except LaneExpired as error:

@@ -8,7 +8,6 @@ from typing import Any
 import trio
 
 from actors import BlockingLane, LaneExpired, WakeSource
-from revaer.session.roster import Roster
 
 TEARDOWN_WITHIN = 10.0
 """Seconds that the engine's threads may take to end; after that they are left behind."""
@@ -17,10 +16,11 @@ _ANNOUNCED = "tracker_announce_alert"
 _ANSWERED = frozenset({"tracker_reply_alert", "tracker_error_alert", "tracker_warning_alert"})
 
 
-async def say_goodbye(library: Any, roster: Roster, wake: WakeSource, lane: BlockingLane, *, within: float) -> None:
-    """Pause everything, wait for trackers at most `within` seconds, and drop the session in a worker."""
+async def say_goodbye(library: Any, wake: WakeSource, lane: BlockingLane, *, announces: bool, within: float) -> None:
+    """Pause everything, wait for trackers at most `within` seconds when there are any, and drop the session in a
+    worker."""
     library.session.pause()
-    if any(entry.trackers for entry in roster):
+    if announces:
         with trio.move_on_after(within):
             await _announced(library, wake)
     library.session.set_alert_fd(-1)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import libtorrent as lt
 
 from actors import BlockingLane
-from revaer.session.adapter import LibtorrentEngine, apply_problem
+from revaer.session.adapter import LibtorrentEngine
+from revaer.session.bounds import native_rate
 from revaer.session.filenames import engine_renames
 from revaer.session.holdings import file_bytes
+from revaer.session.peer_classes import ClassBook
 from revaer.session.port import (
     AddSpec,
     Engine,
@@ -23,14 +26,16 @@ from revaer.session.port import (
     InvalidSetting,
     Magnet,
     Metainfo,
+    PeerClass,
 )
 from revaer.session.records import piece_string
-from revaer.session.settings import NativeSettings, native_rate, native_settings
+from revaer.session.settings import NativeSettings, native_settings, ranges_to_block
 from revaer.types import StorageMode
 
 _FLAGS = lt.torrent_flags
 _MASK = int(lt.alert_category.error | lt.alert_category.status | lt.alert_category.storage | lt.alert_category.tracker)
 _UNLIMITED_PEERS = (1 << 24) - 1
+_BLOCKED = 1
 _STORAGE = {
     StorageMode.SPARSE: lt.storage_mode_t.storage_mode_sparse,
     StorageMode.ALLOCATE: lt.storage_mode_t.storage_mode_allocate,
@@ -53,7 +58,7 @@ async def open_libtorrent(settings: EngineSettings, *, state_dir: Path) -> Engin
     _require_version()
     native = native_settings(settings)
     lane = BlockingLane("libtorrent")
-    library = await lane.run(Library, native, settings.disk_io, settings.limit_local_peers)
+    library = await lane.run(Library, native, settings)
     engine = LibtorrentEngine(library, settings, native, lane)
     await engine.start(listen_within=_LISTEN_WITHIN)
     return engine
@@ -79,32 +84,105 @@ class Library:
     fail_if_exist = lt.move_flags_t.fail_if_exist
     delete_files = int(lt.session.delete_files) if hasattr(lt.session, "delete_files") else 1
 
-    def __init__(self, native: NativeSettings, disk_io: str, limit_local_peers: bool) -> None:
+    def __init__(self, native: NativeSettings, settings: EngineSettings) -> None:
         check_names(native)
+        blocked = ranges_to_block(settings)
         parameters = lt.session_params()
         parameters.settings = _as_any(native | {"alert_mask": _MASK})
-        parameters.disk_io_constructor = f"{disk_io}_disk_io_constructor"
+        parameters.disk_io_constructor = f"{settings.disk_io}_disk_io_constructor"
         self.session: Any = lt.session(parameters)
-        self.limit_local_peers(limit_local_peers)
+        self._classes = ClassBook(self.session, lt.ip_filter)
+        if settings.offline:
+            self.pause()
+        self.shape_peers(settings.peer_classes, settings.limit_local_peers)
+        self.block(blocked)
 
-    def limit_local_peers(self, limited: bool) -> None:
-        """Make rate limits hold for peers on this network too, or not."""
-        if not limited:
-            self.session.set_peer_class_filter(lt.ip_filter())
-            return
-        everyone = lt.ip_filter()
-        everyone.add_rule("0.0.0.0", "255.255.255.255", 1 << self.session.global_peer_class_id)  # noqa: S104 (a range)
-        everyone.add_rule("::", ":".join(["ffff"] * 8), 1 << self.session.global_peer_class_id)
-        self.session.set_peer_class_filter(everyone)
+    # What follows blocks until it is applied: a getter is answered after what was asked before it.
+
+    def check(self, native: NativeSettings) -> None:
+        """Refuse settings that libtorrent does not take. Raises InvalidSetting."""
+        check_names(native)
 
     def change(self, native: NativeSettings) -> None:
-        """Apply settings; returns when they are applied."""
+        """Apply settings. Raises InvalidSetting."""
         check_names(native)
         self.session.apply_settings(dict(native))
         self.session.get_settings()
 
-    def parameters(self, spec: AddSpec, source: Metainfo | Magnet, *, pex: bool) -> Any:
+    def shape_peers(self, classes: Sequence[PeerClass], limit_local_peers: bool) -> None:
+        """Say which caps bind which peers."""
+        self._classes.apply(classes, limit_local_peers=limit_local_peers)
+
+    def block(self, ranges: Iterable[tuple[str, str]]) -> None:
+        """Let the peers of these ranges of addresses be none."""
+        blocked = lt.ip_filter()
+        for first, last in ranges:
+            blocked.add_rule(first, last, _BLOCKED)
+        self.session.set_ip_filter(blocked)
+
+    def pause(self) -> None:
+        """Stop the traffic of every torrent."""
+        self.session.pause()
+        self.session.get_settings()
+
+    def resume(self) -> None:
+        """Let torrents that are not paused themselves go on."""
+        self.session.resume()
+        self.session.get_settings()
+
+    def limits(self) -> tuple[int, int]:
+        """The global caps as the limiter has them, download first; 0 is unlimited."""
+        limiter = self.session.get_peer_class(self.session.global_peer_class_id)
+        return limiter["download_limit"], limiter["upload_limit"]
+
+    def cap(self, caps: Iterable[tuple[Any, int, int]]) -> list[tuple[int, int] | None]:
+        """Cap torrents by handle, download first, and read back what each has; None for one that is gone."""
+        held: list[tuple[int, int] | None] = []
+        for handle, down, up in caps:
+            try:
+                handle.set_download_limit(down)
+                handle.set_upload_limit(up)
+                held.append((handle.download_limit(), handle.upload_limit()))
+            except RuntimeError:  # the handle died
+                held.append(None)
+        return held
+
+    def read_statuses(self, handles: Iterable[Any]) -> list[Any]:
+        """The status of each torrent, None for one that is gone."""
+        return [_status(handle) for handle in handles]
+
+    def switch_pex(self, switched: Iterable[tuple[Any, bool]]) -> None:
+        """Let torrents learn peers from peers, or not."""
+        for handle, enabled in switched:
+            with suppress(RuntimeError):  # the handle died
+                (handle.unset_flags if enabled else handle.set_flags)(self.disable_pex)
+        self.session.get_settings()
+
+    def limit_connections(self, handles: Iterable[Any], limit: int | None) -> None:
+        """Cap the peers of torrents."""
+        for handle in handles:
+            with suppress(RuntimeError):
+                handle.set_max_connections(limit or _UNLIMITED_PEERS)
+        self.session.get_settings()
+
+    def replace_trackers(self, told: Iterable[tuple[Any, list[dict[str, Any]]]]) -> None:
+        """Give torrents other trackers."""
+        for handle, trackers in told:
+            with suppress(RuntimeError):
+                handle.replace_trackers(trackers)
+        self.session.get_settings()
+
+    def parameters(
+        self, spec: AddSpec, source: Metainfo | Magnet, *, pex: bool, trackers: Sequence[str], connections: int | None
+    ) -> Any:
         """Put together what an add needs; what the user asked for wins over what the record says.
+
+        Args:
+            spec: what is to be added.
+            source: what its metainfo or magnet says.
+            pex: whether peers may be learned from peers at all.
+            trackers: its trackers, with those that every torrent gets.
+            connections: its limit of peers.
 
         Raises:
             InvalidMetainfo: libtorrent cannot use the source.
@@ -121,15 +199,15 @@ class Library:
             if renamed:
                 parameters.renamed_files = renamed
         parameters.save_path = spec.download_dir
-        parameters.trackers = list(spec.trackers)
-        parameters.tracker_tiers = list(range(len(spec.trackers)))
+        parameters.trackers = list(trackers)
+        parameters.tracker_tiers = list(range(len(trackers)))
         parameters.url_seeds = list(spec.web_seeds)
         parameters.storage_mode = _STORAGE[spec.storage_mode]
         parameters.file_priorities = list(spec.file_priorities or ())
         parameters.piece_priorities = []
         parameters.download_limit = native_rate("max_download_bps", spec.max_download_bps)
         parameters.upload_limit = native_rate("max_upload_bps", spec.max_upload_bps)
-        parameters.max_connections = spec.max_connections or _UNLIMITED_PEERS
+        parameters.max_connections = connections or _UNLIMITED_PEERS
         parameters.flags = _flags(spec) | (0 if pex else self.disable_pex)
         if spec.have is not None:
             parameters.have_pieces = [bool(flag) for flag in spec.have]
@@ -191,6 +269,13 @@ class Library:
         self.session = None
 
 
+def _status(handle: Any) -> Any:
+    try:
+        return handle.status(0)
+    except RuntimeError:  # the handle died
+        return None
+
+
 def check_names(native: Mapping[str, object]) -> None:
     """Refuse settings that libtorrent does not know.
 
@@ -202,7 +287,13 @@ def check_names(native: Mapping[str, object]) -> None:
         try:
             probe.settings = _as_any({name: value})
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise apply_problem(name, error) from error
+            raise _setting_problem(name, error) from error
+
+
+def _setting_problem(name: str, error: Exception) -> InvalidSetting:
+    if isinstance(error, KeyError):
+        return InvalidSetting(name, "the engine knows no such setting")
+    return InvalidSetting(name, f"the engine refuses the value: {error}")
 
 
 def _flags(spec: AddSpec) -> int:

@@ -82,6 +82,16 @@ def expected_state(*, paused: bool, queued: bool, announced: bool, has_metadata:
     return TorrentState.CHECKING if has_metadata else TorrentState.FETCHING_METADATA
 
 
+def cap(own: int | None, fallback: int | None) -> int | None:
+    """Return the cap of one direction that holds, bytes per second; None is unlimited.
+
+    Args:
+        own: what the torrent's own options say: None is nothing, 0 is unlimited.
+        fallback: what holds when they say nothing; None is unlimited.
+    """
+    return fallback if own is None else own or None
+
+
 def smooth(previous: float, current: float, elapsed: float, constant: float) -> float:
     """Return the exponentially smoothed rate after `elapsed` seconds; a first rate and zero count at once."""
     if previous <= 0.0 or current <= 0.0:

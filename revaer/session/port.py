@@ -4,10 +4,12 @@ fulfil it, and one contract suite runs over both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from revaer.session.engine_settings import EngineSettings, PeerClass, Proxy
+from revaer.session.messages import Rates
 from revaer.session.vocabulary import (
     AddSpec,
     CheckFinished,
@@ -17,7 +19,6 @@ from revaer.session.vocabulary import (
     EngineEvent,
     EngineFigures,
     EngineRefused,
-    EngineSettings,
     EngineState,
     EventsDropped,
     FileEntry,
@@ -61,6 +62,9 @@ __all__ = [
     "Magnet",
     "MetadataArrived",
     "Metainfo",
+    "PeerClass",
+    "Proxy",
+    "Rates",
     "RecordReady",
     "RecordRejected",
     "RecordUnchanged",
@@ -118,8 +122,12 @@ class Engine(Protocol):
     async def set_sequential(self, torrent_id: TorrentId, *, enable: bool) -> None:
         """Choose in-order or rarest-first."""
 
-    async def set_rate(self, torrent_id: TorrentId, *, download_bps: int | None, upload_bps: int | None) -> None:
-        """Cap one torrent."""
+    async def set_rates(self, caps: Mapping[TorrentId, Rates]) -> Mapping[TorrentId, Rates]:
+        """Cap torrents and return the caps that each has then, read back; unknown ids are left out.
+
+        Raises:
+            EngineRefused: a rate is out of its bounds; nothing changed.
+        """
 
     async def set_connections_limit(self, torrent_id: TorrentId, limit: int | None) -> None:
         """Cap one torrent's peers."""
@@ -152,6 +160,9 @@ class Engine(Protocol):
     async def connect_peer(self, torrent_id: TorrentId, host: str, port: int) -> None:
         """Dial one peer."""
 
+    async def statuses(self, torrent_ids: Sequence[TorrentId]) -> tuple[TorrentStatus, ...]:
+        """Read the figures of torrents as they are now; unknown ids are left out."""
+
     def request_statuses(self, *, everything: bool = False) -> None:
         """Ask for a `StatusBatch` of what changed, or of every torrent."""
 
@@ -161,8 +172,18 @@ class Engine(Protocol):
     async def next_events(self) -> Sequence[EngineEvent]:
         """Wait for the next events, in order; never empty. Raises EngineClosed after `close`."""
 
-    async def apply(self, settings: EngineSettings) -> None:
-        """Change settings while running. Raises InvalidSetting before anything changed."""
+    async def apply(self, settings: EngineSettings) -> tuple[str, ...]:
+        """Change settings while running; returns the names of those that cannot change before the next `open`.
+
+        Raises:
+            InvalidSetting: before anything changed.
+        """
+
+    async def set_limits(self, rates: Rates) -> None:
+        """Hold everything to these rates from now on, and change nothing else. Raises InvalidSetting."""
+
+    async def limits(self) -> Rates:
+        """Read the global caps that hold now."""
 
     def figures(self) -> EngineFigures:
         """The newest session-wide counters; at most two seconds old while events are being read."""

@@ -20,6 +20,7 @@ SLICE = 0.004
 PORTION = 2_000
 """How many torrents one batch of figures holds at most: publishing it is one step."""
 
+_AT_REST = frozenset({TorrentState.STOPPED, TorrentState.COMPLETED})
 
 DROPPED_SECONDS = 10.0
 """How long after a loss of notifications an error in a status is news."""
@@ -145,7 +146,8 @@ class ProgressDesk:
         if status.error is not None:
             return TorrentState.FAILED, f"the engine stopped it ({status.error}): resume it to try again"
         paused, rechecking = torrent.options.paused, torrent.is_rechecking
-        return derive_state(status, paused=paused, announced=announced, rechecking=rechecking), None
+        kind = derive_state(status, paused=paused, announced=announced, rechecking=rechecking)
+        return kind, torrent.pause_reason if kind in _AT_REST else None
 
     def _show_figures(self, torrent: Torrent) -> None:
         if torrent.status is None:

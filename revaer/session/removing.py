@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import structlog
 import trio
 
 from revaer.resume.messages import Removing
@@ -17,6 +18,8 @@ from revaer.session.origin import current_request, on_behalf_of
 from revaer.session.policy import backoff
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
+
+log = structlog.get_logger(__name__)
 
 
 class RemoveDesk:
@@ -67,6 +70,10 @@ class RemoveDesk:
                 )
             removing = Removing(request.delete_data)
             await core.intents.update(torrent, removing=removing)
+            if request.reason is not None:
+                log.info(
+                    "torrent_leaving", torrent_id=torrent.id, delete_data=request.delete_data, reason=request.reason
+                )
             torrent.removing = removing
             await self._finish_or_defer(torrent)
 

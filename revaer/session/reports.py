@@ -3,7 +3,7 @@ storage."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from actors import Reporter
@@ -16,10 +16,12 @@ MAX_TRACKERS = 1_000
 
 
 class NetworkReport:
-    """Degraded while the engine listens on no address although it tried."""
+    """Degraded while the engine listens on no address although it tried, or while something that it is bound to is not
+    there."""
 
     def __init__(self, health: Reporter) -> None:
         self._health = health
+        self._binding = health.beside("binding")
         self._working: set[str] = set()
         self._failed: dict[str, str] = {}
 
@@ -33,7 +35,29 @@ class NetworkReport:
         """Note an address that could not be listened on."""
         self._working.discard(address)
         self._failed[address] = message
-        if not self._working:
+        self._show()
+
+    def bound(self, reason: str) -> None:
+        """Note what is missing of the network that the engine is bound to; empty when nothing is."""
+        if reason:
+            self._binding.degraded(reason)
+        else:
+            self._binding.up()
+
+    def reopening(self) -> None:
+        """Note that listeners are about to change: what failed before says nothing any more."""
+        self._failed.clear()
+
+    def reopened(self, listening: Iterable[str]) -> None:
+        """Note where the engine listens after its settings changed."""
+        self._working = set(listening)
+        self._show()
+
+    def _show(self) -> None:
+        if self._working or not self._failed:
+            self._health.up()
+        else:
+            address, message = next(reversed(self._failed.items()))
             self._health.degraded(f"cannot listen on {address}: {message}")
 
 

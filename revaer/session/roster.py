@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,8 @@ class Entry:
         saved_pieces: digest of the piece list that is known to be on disk.
         requests: the records asked for, in order: `record` for the session, `info` for metadata.
         leaving: whether its removal began.
+        private: whether its metadata forbids other sources of peers; None before metadata.
+        connections: its own limit of peers.
     """
 
     torrent_id: TorrentId
@@ -45,6 +47,8 @@ class Entry:
     saved_pieces: int | None = None
     requests: deque[str] = field(default_factory=deque)
     leaving: bool = False
+    private: bool | None = None
+    connections: int | None = None
 
 
 class Roster:
@@ -107,6 +111,11 @@ class Roster:
             raise EngineRefused(f"the engine has no torrent {torrent_id}")
         return entry
 
+    def present(self, torrent_ids: Iterable[TorrentId]) -> list[Entry]:
+        """Find those that the engine has and keeps; others are left out."""
+        found = (self._by_id.get(torrent_id) for torrent_id in torrent_ids)
+        return [entry for entry in found if entry is not None and entry.handle is not None and not entry.leaving]
+
     def of_hashes(self, hashes: InfoHash) -> TorrentId | None:
         """Find who has or claimed one of these info-hashes."""
         return next((self._by_hash[text] for text in _texts(hashes) if text in self._by_hash), None)
@@ -145,7 +154,14 @@ def new_entry(spec: AddSpec, source: Metainfo | Magnet) -> Entry:
         trackers=spec.trackers,
         web_seeds=spec.web_seeds,
         saved_pieces=hash(piece_string(spec.record)) if spec.record and spec.have is None else None,
+        private=privacy(source),
+        connections=spec.max_connections,
     )
+
+
+def privacy(source: Metainfo | Magnet) -> bool | None:
+    """Tell whether a source forbids other sources of peers; None for a magnet, which does not know."""
+    return source.private if isinstance(source, Metainfo) else None
 
 
 def _texts(hashes: InfoHash) -> tuple[str, ...]:

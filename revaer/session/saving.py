@@ -1,5 +1,5 @@
-"""When fast-resume records are saved: after what matters, every minute when something changed, and all of them at a
-stop.
+"""When fast-resume records are saved: after what matters, every minute when something changed, now and then while a
+torrent seeds, and all of them at a stop.
 
 Requests to the engine are counted until they are answered and at most `WINDOW` are open, so that records do not pile up
 in memory. An answered record waits in the outbox until the store took it; a newer one of the same torrent replaces it.
@@ -10,6 +10,7 @@ believes its record to be saved: then the engine is asked for the record whether
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from revaer.session.port import Engine, EngineError, RecordReady, RecordUnchange
 from revaer.session.store import Store
 from revaer.session.timing import Timing
 from revaer.session.torrent import Torrent
-from revaer.types import TorrentId
+from revaer.types import TorrentId, TorrentState
 
 log = structlog.get_logger(__name__)
 
@@ -154,14 +155,24 @@ class RecordKeeper:
             await trio.lowlevel.checkpoint()
 
     async def _rounds(self) -> None:
-        while True:
+        rounds = max(1, round(self._timing.record_seeds / self._timing.record_interval))
+        for turn in itertools.cycle(range(rounds)):
             await trio.sleep(self._timing.record_interval)
+            await self._touch_seeds(turn, rounds)
             changed, self._changed = self._changed, {}
             for count, torrent_id in enumerate(changed):
                 if (torrent := self._catalogue.get(torrent_id)) is not None:
                     self.want(torrent)
                 if count % 1_000 == 999:
                     await trio.lowlevel.checkpoint()
+
+    async def _touch_seeds(self, turn: int, rounds: int) -> None:
+        """Note the share of this round of the torrents that seed: for an idle one nothing changes but its time."""
+        for count, torrent in enumerate(list(self._catalogue)):
+            if torrent.view.state.kind is TorrentState.SEEDING and count % rounds == turn:
+                self.touch(torrent)
+            if count % 10_000 == 9_999:
+                await trio.lowlevel.checkpoint()
 
     async def _overdue(self) -> None:
         while True:

@@ -6,25 +6,41 @@ own conventions. Both end here.
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
 from revaer import __version__
+from revaer.session.bounds import (
+    MAX_INT,
+    address_range,
+    bounded,
+    check_address,
+    check_host,
+    check_interface,
+    choice,
+    is_ip,
+    joined,
+    native_rate,
+    split_endpoint,
+    text,
+)
+from revaer.session.peer_classes import check_classes
 from revaer.session.port import EngineSettings, InvalidSetting
+from revaer.session.proxies import native_proxy
 
 NativeSettings: TypeAlias = dict[str, int | bool | str]
 """The engine's settings by its own names."""
 
-MAX_INT = 2**31 - 1
-"""The largest integer the engine understands."""
-
 DISK_BACKENDS = ("pread", "mmap", "posix")
 """What `disk_io` may name."""
 
+IPV6_MODES = ("disabled", "enabled", "prefer_v6")
+"""What `ipv6` may name."""
+
 _ENCRYPTION = {"require": 0, "prefer": 1, "disable": 2}
-_DEVICE = re.compile(r"[A-Za-z0-9_.\-]{1,15}")
+_CHOKING = {"fixed_slots": 0, "rate_based": 2}
+_SEED_CHOKING = {"round_robin": 0, "fastest_upload": 1, "anti_leech": 2}
+_TRACKER_SCHEMES = ("http://", "https://", "udp://", "ws://", "wss://")
 
 _SERVER_DEFAULTS: Mapping[str, int | bool | str] = {
     "webtorrent_stun_server": "",  # names a public host by default
@@ -44,18 +60,22 @@ _SERVER_DEFAULTS: Mapping[str, int | bool | str] = {
 
 
 def native_settings(settings: EngineSettings) -> NativeSettings:
-    """Translate settings for the engine.
+    """Translate settings for the engine, and check those too that it gets by other ways.
 
     Raises:
         InvalidSetting: a value is out of its bounds; names the field.
     """
     if settings.disk_io not in DISK_BACKENDS:
         raise InvalidSetting("disk_io", f"must be one of {', '.join(DISK_BACKENDS)}, not {settings.disk_io!r}")
+    check_classes(settings.peer_classes)
     native: NativeSettings = {
         **_SERVER_DEFAULTS,
+        **_reach(settings),
         **_discovery(settings),
         **_identity(settings),
+        **_trackers(settings),
         **_limits(settings),
+        **_choices(settings),
         "alert_queue_size": _queue_size(settings.expected_torrents),
     }
     for name, value in settings.extra.items():
@@ -63,102 +83,112 @@ def native_settings(settings: EngineSettings) -> NativeSettings:
     return native
 
 
-def native_rate(name: str, value: int | None) -> int:
-    """A rate limit in the engine's convention, where 0 is unlimited.
-
-    Raises:
-        InvalidSetting: negative, or beyond 31 bits.
-    """
-    return 0 if value is None else _bounded(name, value, 0, MAX_INT)
+def ranges_to_block(settings: EngineSettings) -> list[tuple[str, str]]:
+    """Return the ranges of addresses that are never peers. Raises InvalidSetting."""
+    ranges = [address_range("blocked_networks", network) for network in settings.blocked_networks]
+    return ranges if settings.ipv6 != "disabled" else [*ranges, address_range("ipv6", "::/0")]
 
 
-def check_address(name: str, address: str) -> str:
-    """Check one `host:port`: the host is an IP address (version 6 in brackets) or a network device.
-
-    Raises:
-        InvalidSetting: another form.
-    """
-    host, colon, port = address.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()) or int(port[:6]) > 65535:
-        raise InvalidSetting(name, f"{address!r} is not host:port")
-    if host.startswith("[") and host.endswith("]"):
-        valid = _is_ip(host[1:-1], 6)
-    else:
-        valid = _is_ip(host, 4) or (_DEVICE.fullmatch(host) is not None and not re.fullmatch(r"[\d.]+", host))
-    if not valid:
-        raise InvalidSetting(name, f"{address!r} names no IP address or network device")
-    return address
+def _reach(settings: EngineSettings) -> NativeSettings:
+    """How the engine is reached and what it leaves by."""
+    if settings.ipv6 not in IPV6_MODES:
+        raise InvalidSetting("ipv6", f"must be one of {', '.join(IPV6_MODES)}, not {settings.ipv6!r}")
+    listen = [check_address("listen", address) for address in settings.listen]
+    by_v6 = [address for address in listen if is_ip(split_endpoint("listen", address)[0], 6)]
+    if settings.ipv6 == "disabled":
+        listen = [address for address in listen if address not in by_v6]
+    elif settings.ipv6 == "prefer_v6":
+        listen = [*by_v6, *(address for address in listen if address not in by_v6)]
+    outgoing = settings.outgoing_interface
+    first, last = settings.outgoing_ports or (0, 0)
+    if settings.outgoing_ports is not None:
+        bounded("outgoing_ports", first, 1, 65_535)
+        bounded("outgoing_ports", last, first, 65_535)
+    return {
+        "listen_interfaces": "" if settings.offline else joined("listen", listen),
+        "outgoing_interfaces": check_interface("outgoing_interface", outgoing) if outgoing else "",
+        "outgoing_port": first,
+        "num_outgoing_ports": last - first,
+        "peer_dscp": bounded("peer_dscp", settings.peer_dscp, 0, 63),
+        "enable_incoming_utp": settings.utp_in,
+        "enable_outgoing_utp": settings.utp_out,
+    }
 
 
 def _discovery(settings: EngineSettings) -> NativeSettings:
+    nodes = settings.dht_bootstrap_nodes
+    for node in nodes:
+        host, port = split_endpoint("dht_bootstrap_nodes", node)
+        check_host("dht_bootstrap_nodes", host)
+        bounded("dht_bootstrap_nodes", port, 1, 65_535)
+    is_online = not settings.offline
     return {
-        "listen_interfaces": ",".join(check_address("listen", address) for address in settings.listen),
-        "outgoing_interfaces": _text("outgoing_interface", settings.outgoing_interface),
-        "enable_dht": settings.dht,
-        "enable_lsd": settings.lsd,
-        "enable_upnp": settings.upnp,
-        "enable_natpmp": settings.natpmp,
-        "enable_outgoing_utp": settings.utp,
-        "enable_incoming_utp": settings.utp,
+        "enable_dht": settings.dht and is_online,
+        "dht_bootstrap_nodes": joined("dht_bootstrap_nodes", nodes),
+        "enable_lsd": settings.lsd and is_online,
+        "enable_upnp": settings.upnp and is_online,
+        "enable_natpmp": settings.natpmp and is_online,
     }
 
 
 def _identity(settings: EngineSettings) -> NativeSettings:
-    if settings.encryption not in _ENCRYPTION:
-        raise InvalidSetting("encryption", f"must be one of {', '.join(_ENCRYPTION)}, not {settings.encryption!r}")
-    policy = _ENCRYPTION[settings.encryption]
+    policy = choice("encryption", settings.encryption, _ENCRYPTION)
     return {
         "in_enc_policy": policy,
         "out_enc_policy": policy,
         "anonymous_mode": settings.anonymous,
-        "user_agent": _text("user_agent", settings.user_agent) or f"revaer/{__version__}",
+        "user_agent": text("user_agent", settings.user_agent) or f"revaer/{__version__}",
+    }
+
+
+def _trackers(settings: EngineSettings) -> NativeSettings:
+    if settings.announce_ip is not None and not is_ip(settings.announce_ip):
+        raise InvalidSetting("announce_ip", f"{settings.announce_ip!r} is no IP address")
+    for url in settings.extra_trackers:
+        if len(url) > 512 or not url.isprintable() or not url.lower().startswith(_TRACKER_SCHEMES):
+            raise InvalidSetting("extra_trackers", "must be addresses of trackers of at most 512 characters")
+    proxy = native_proxy(settings.proxy)
+    return {
+        "announce_ip": settings.announce_ip or "",
+        "validate_https_trackers": settings.verify_tls,
+        # A proxy is spoken to even when nothing is listened on.
+        **(native_proxy(None) if settings.offline else proxy),
     }
 
 
 def _limits(settings: EngineSettings) -> NativeSettings:
+    if settings.connections_limit_per_torrent is not None:
+        bounded("connections_limit_per_torrent", settings.connections_limit_per_torrent, 2, 1_000_000)
     return {
         "download_rate_limit": native_rate("max_download_bps", settings.max_download_bps),
         "upload_rate_limit": native_rate("max_upload_bps", settings.max_upload_bps),
-        "connections_limit": _bounded("connections_limit", settings.connections_limit, 2, 1_000_000),
-        "unchoke_slots_limit": _bounded("unchoke_slots", settings.unchoke_slots, -1, 1_000_000),
-        "active_downloads": _bounded("max_active_downloads", settings.max_active_downloads, -1, MAX_INT),
-        "active_seeds": _bounded("max_active_seeds", settings.max_active_seeds, -1, MAX_INT),
-        "active_limit": _bounded("max_active", settings.max_active, -1, MAX_INT),
-        "max_queued_disk_bytes": _bounded("max_queued_disk_bytes", settings.max_queued_disk_bytes, 64 * 1024, MAX_INT),
+        "connections_limit": bounded("connections_limit", settings.connections_limit, 2, 1_000_000),
+        "unchoke_slots_limit": bounded("unchoke_slots", settings.unchoke_slots, -1, 1_000_000),
+        "active_downloads": bounded("max_active_downloads", settings.max_active_downloads, -1, MAX_INT),
+        "active_seeds": bounded("max_active_seeds", settings.max_active_seeds, -1, MAX_INT),
+        "active_limit": bounded("max_active", settings.max_active, -1, MAX_INT),
+        "max_queued_disk_bytes": bounded("max_queued_disk_bytes", settings.max_queued_disk_bytes, 64 * 1024, MAX_INT),
+    }
+
+
+def _choices(settings: EngineSettings) -> NativeSettings:
+    return {
+        "choking_algorithm": choice("choking_algorithm", settings.choking_algorithm, _CHOKING),
+        "seed_choking_algorithm": choice("seed_choking_algorithm", settings.seed_choking_algorithm, _SEED_CHOKING),
+        "dont_count_slow_torrents": settings.dont_count_slow_torrents,
     }
 
 
 def _queue_size(torrents: int) -> int:
     """Room for the burst of an add (about six notifications each), so that none is dropped."""
-    return 10_000 + 8 * _bounded("expected_torrents", torrents, 1, 10_000_000)
-
-
-def _bounded(name: str, value: int, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidSetting(name, f"must be a whole number, not {value!r}")
-    if not low <= value <= high:
-        raise InvalidSetting(name, f"must be from {low} to {high}, not {value}")
-    return value
-
-
-def _text(name: str, value: str) -> str:
-    if len(value) > 255 or not value.isprintable():
-        raise InvalidSetting(name, "must be at most 255 printable characters")
-    return value
+    return 10_000 + 8 * bounded("expected_torrents", torrents, 1, 10_000_000)
 
 
 def _extra(name: str, value: int | bool | str) -> int | bool | str:
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return _bounded(name, value, -MAX_INT, MAX_INT)
+        return bounded(name, value, -MAX_INT, MAX_INT)
     if isinstance(value, str):
-        return _text(name, value)
+        return text(name, value)
     raise InvalidSetting(name, f"must be a number, text or boolean, not {type(value).__name__}")
-
-
-def _is_ip(host: str, version: int) -> bool:
-    try:
-        return ipaddress.ip_address(host).version == version
-    except ValueError:
-        return False

@@ -7,12 +7,13 @@ play the world around it through `SimulatedEngine.world`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import trio
 
+from revaer.session.bounds import read_rate
 from revaer.session.checks import (
     check_counts,
     check_peer,
@@ -20,7 +21,7 @@ from revaer.session.checks import (
     check_piece,
     check_place,
     check_priorities,
-    check_rate,
+    check_rates,
     check_spec,
 )
 from revaer.session.magnet import parse_magnet
@@ -35,11 +36,13 @@ from revaer.session.port import (
     EngineSettings,
     Magnet,
     Metainfo,
+    Rates,
     RecordReady,
     RecordUnchanged,
     StatusBatch,
+    TorrentStatus,
 )
-from revaer.session.settings import native_settings
+from revaer.session.settings import native_settings, ranges_to_block
 from revaer.session.simulated_torrent import SimulatedTorrent, new_torrent
 from revaer.session.simulated_world import SimulatedWorld
 from revaer.types import TorrentId
@@ -62,7 +65,7 @@ class SimulatedEngine:
     name = "simulated"
 
     def __init__(self, settings: EngineSettings) -> None:
-        native_settings(settings)
+        _check(settings)
         self._settings = settings
         self._torrents: dict[TorrentId, SimulatedTorrent] = {}
         self._events: deque[EngineEvent] = deque()
@@ -70,7 +73,7 @@ class SimulatedEngine:
         self._reading = False
         self._closed = False
         self.world = SimulatedWorld(self._torrents, self._emit)
-        self.world.listen(settings.listen)
+        self._reach(settings)
 
     def parse_metainfo(self, metainfo: bytes) -> Metainfo:
         """See `Engine.parse_metainfo`."""
@@ -134,11 +137,22 @@ class SimulatedEngine:
         """See `Engine.set_sequential`."""
         (await self._changed(torrent_id)).sequential = enable
 
-    async def set_rate(self, torrent_id: TorrentId, *, download_bps: int | None, upload_bps: int | None) -> None:
-        """See `Engine.set_rate`."""
-        torrent = await self._changed(torrent_id)
-        down, up = check_rate("download_bps", download_bps), check_rate("upload_bps", upload_bps)
-        torrent.download_limit, torrent.upload_limit = down, up
+    async def set_rates(self, caps: Mapping[TorrentId, Rates]) -> Mapping[TorrentId, Rates]:
+        """See `Engine.set_rates`."""
+        await self._step()
+        native = {torrent_id: check_rates(rates) for torrent_id, rates in caps.items()}
+        known = {key: self._torrents[key] for key in native if key in self._torrents}
+        for torrent_id, torrent in known.items():
+            torrent.download_limit, torrent.upload_limit = native[torrent_id]
+            torrent.is_changed = torrent.is_unsaved = True
+        self._news.set()
+        return {
+            key: Rates(
+                read_rate(item.download_limit, caps[key].download_bps),
+                read_rate(item.upload_limit, caps[key].upload_bps),
+            )
+            for key, item in known.items()
+        }
 
     async def set_connections_limit(self, torrent_id: TorrentId, limit: int | None) -> None:
         """See `Engine.set_connections_limit`."""
@@ -199,6 +213,11 @@ class SimulatedEngine:
         await self._enter(torrent_id)
         check_peer(host, port)
 
+    async def statuses(self, torrent_ids: Sequence[TorrentId]) -> tuple[TorrentStatus, ...]:
+        """See `Engine.statuses`."""
+        await self._step()
+        return tuple(self._torrents[key].status() for key in torrent_ids if key in self._torrents)
+
     def request_statuses(self, *, everything: bool = False) -> None:
         """See `Engine.request_statuses`."""
         self._check_open()
@@ -235,13 +254,27 @@ class SimulatedEngine:
         self._events.clear()
         return events
 
-    async def apply(self, settings: EngineSettings) -> None:
+    async def apply(self, settings: EngineSettings) -> tuple[str, ...]:
         """See `Engine.apply`."""
         await self._step()
-        native_settings(settings)
-        if settings.listen != self._settings.listen:
-            self.world.listen(settings.listen)
-        self._settings = replace(settings)
+        _check(settings)
+        before, self._settings = self._settings, replace(settings, disk_io=self._settings.disk_io)
+        if (settings.listen, settings.offline) != (before.listen, before.offline):
+            self._reach(settings)
+        self._news.set()
+        return ("disk_io",) if settings.disk_io != before.disk_io else ()
+
+    async def set_limits(self, rates: Rates) -> None:
+        """See `Engine.set_limits`."""
+        await self._step()
+        changed = replace(self._settings, max_download_bps=rates.download_bps, max_upload_bps=rates.upload_bps)
+        _check(changed)
+        self._settings = changed
+
+    async def limits(self) -> Rates:
+        """See `Engine.limits`."""
+        await self._step()
+        return Rates(self._settings.max_download_bps or None, self._settings.max_upload_bps or None)
 
     def figures(self) -> EngineFigures:
         """See `Engine.figures`."""
@@ -281,6 +314,14 @@ class SimulatedEngine:
         self._events.append(event)
         self._news.set()
 
+    def _reach(self, settings: EngineSettings) -> None:
+        """Listen where the settings say; offline nowhere, and nothing moves."""
+        self.world.is_offline = settings.offline
+        self.world.listen(() if settings.offline else settings.listen)
+        if not settings.offline:
+            for torrent in self._torrents.values():
+                self.world.entered(torrent)
+
     def _check_open(self) -> None:
         if self._closed:
             raise EngineClosed("the engine is closed")
@@ -307,3 +348,9 @@ class SimulatedEngine:
         torrent.is_changed = torrent.is_unsaved = True
         self._news.set()
         return torrent
+
+
+def _check(settings: EngineSettings) -> None:
+    """Refuse what the real engine refuses."""
+    native_settings(settings)
+    ranges_to_block(settings)

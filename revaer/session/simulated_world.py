@@ -41,6 +41,7 @@ class SimulatedWorld:
         counts: events by kind.
         downloaded: payload bytes since the start.
         dropped: how many events were lost.
+        is_offline: whether there is no traffic at all.
     """
 
     def __init__(self, torrents: Mapping[TorrentId, SimulatedTorrent], emit: Callable[[EngineEvent], None]) -> None:
@@ -57,6 +58,7 @@ class SimulatedWorld:
         self.counts: Counter[str] = Counter()
         self.downloaded = 0
         self.dropped = 0
+        self.is_offline = False
 
     # -- played by tests -----------------------------------------------------------------------------------------
 
@@ -122,7 +124,7 @@ class SimulatedWorld:
 
     def announce(self, torrent: SimulatedTorrent) -> None:
         """Have the trackers answer."""
-        for url in torrent.trackers if not torrent.paused else ():
+        for url in () if torrent.paused or self.is_offline else torrent.trackers:
             answer = self._trackers.get(url)
             if isinstance(answer, int):
                 self.deliver(TrackerAnswered(torrent.spec.torrent_id, url, answer))
@@ -193,14 +195,17 @@ class SimulatedWorld:
 
     def _speed(self, torrent: SimulatedTorrent) -> float:
         seeder = self._seeder(torrent)
-        if seeder is None or not torrent.is_moving:
+        if seeder is None or not torrent.is_moving or self.is_offline:
             return 0.0
         return float(min(seeder.rate, torrent.download_limit or seeder.rate))
+
+    def _may_fetch(self, torrent: SimulatedTorrent) -> bool:
+        return not torrent.paused and not self.is_offline
 
     def _due(self, torrent: SimulatedTorrent) -> float:
         if torrent.check_until is not None:
             return torrent.check_until
-        if torrent.metadata_at is not None and not torrent.paused:
+        if torrent.metadata_at is not None and self._may_fetch(torrent):
             return torrent.metadata_at
         speed = self._speed(torrent)
         if not speed:
@@ -213,7 +218,7 @@ class SimulatedWorld:
             if now < torrent.check_until:
                 return
             self._end_check(torrent)
-        if torrent.metadata_at is not None and torrent.metadata_at <= now and not torrent.paused:
+        if torrent.metadata_at is not None and torrent.metadata_at <= now and self._may_fetch(torrent):
             self._bring_metadata(torrent)
         elapsed, torrent.since = max(0.0, now - torrent.since), max(now, torrent.since)
         speed = self._speed(torrent)
@@ -224,7 +229,7 @@ class SimulatedWorld:
             torrent.credit += speed * elapsed
             self._receive(torrent)
         if torrent.parsed is not None and not torrent.choosing and not torrent.missing():
-            torrent.seeding += 0.0 if torrent.paused else elapsed
+            torrent.seeding += elapsed if self._may_fetch(torrent) else 0.0
             self._finish(torrent)
 
     def _finish(self, torrent: SimulatedTorrent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from actors import BlockingLane
@@ -9,8 +10,10 @@ from revaer.bencode import encode
 from revaer.session.desk import Desk
 from revaer.session.filenames import engine_renames
 from revaer.session.metainfo import MAX_METAINFO_BYTES, parse_metainfo
-from revaer.session.port import EngineRefused, InvalidMetainfo, MetadataArrived, Metainfo
+from revaer.session.port import EngineRefused, InvalidMetainfo, MetadataArrived, Metainfo, TorrentStatus
 from revaer.session.roster import Entry, Roster
+from revaer.session.translate import translate_status
+from revaer.types import TorrentId
 
 LARGE = 64 * 1024
 """Metadata of more bytes is read in a worker."""
@@ -24,18 +27,34 @@ class Study:
         desk: where answers and events go.
         library: the engine's library.
         lane: where blocking calls are made.
+        trackers_of: the trackers that a torrent shall have.
     """
 
-    def __init__(self, roster: Roster, desk: Desk, library: Any, lane: BlockingLane) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        desk: Desk,
+        library: Any,
+        lane: BlockingLane,
+        *,
+        trackers_of: Callable[[Entry], Sequence[str]],
+    ) -> None:
         self._roster = roster
         self._desk = desk
         self._library = library
         self._lane = lane
+        self._trackers_of = trackers_of
 
     def ask_status(self, entry: Entry) -> None:
         """Ask for the status of one torrent."""
         if entry.handle.is_valid():
             entry.handle.post_status(0)
+
+    async def statuses(self, torrent_ids: Sequence[TorrentId]) -> tuple[TorrentStatus, ...]:
+        """See `Engine.statuses`."""
+        entries = self._roster.present(torrent_ids)
+        found = await self._lane.run(self._library.read_statuses, [entry.handle for entry in entries])
+        return tuple(translate_status(entry, has) for entry, has in zip(entries, found, strict=True) if has is not None)
 
     def ask_record(self, entry: Entry, *, only_if_changed: bool) -> None:
         """Ask for a record for the session.
@@ -69,7 +88,10 @@ class Study:
         self._accept(entry, torrent, parsed)
 
     def _accept(self, entry: Entry, torrent: bytes, parsed: Metainfo) -> None:
-        entry.files, entry.pieces = len(parsed.files), parsed.pieces
+        entry.files, entry.pieces, entry.private = len(parsed.files), parsed.pieces, parsed.private
+        for tier, url in enumerate(self._trackers_of(entry)):
+            if url not in entry.trackers:
+                entry.handle.add_tracker({"url": url, "tier": tier})
         for index, path in engine_renames(parsed).items():
             entry.handle.rename_file(index, path)
         self._roster.learn(entry, parsed.hashes)

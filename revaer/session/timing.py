@@ -22,8 +22,11 @@ class Timing:
         retry_max: the longest such pause.
         disk: how long one look at a directory may take.
         directories: how long a directory that was good is not looked at again for adds.
+        interfaces: how often the network that the engine is bound to is looked at.
+        interfaces_look: how long one such look may take.
         sentinel: how often the directories of running torrents are looked at.
         record_interval: how often records of changed torrents are saved.
+        record_seeds: how often the record of a torrent that seeds is saved, busy or not: seeding counts across crashes.
         record_answer: how long the engine may take to answer for a record before it is asked again.
         rescue: how long a crashed session may take to save records and close its engine.
         listing: how long a request waits for the catalogue to be loaded at a start.
@@ -42,8 +45,11 @@ class Timing:
     retry_max: float = 60.0
     disk: float = 10.0
     directories: float = 2.0
+    interfaces: float = 1.0
+    interfaces_look: float = 2.0
     sentinel: float = 10.0
     record_interval: float = 60.0
+    record_seeds: float = 1800.0
     record_answer: float = 15.0
     rescue: float = 3.0
     listing: float = 5.0

@@ -7,6 +7,8 @@ from typing import Any
 
 from revaer.resume.messages import Intent, Removing
 from revaer.session.faults import Fault
+from revaer.session.messages import UNLIMITED, Rates
+from revaer.session.policy import cap
 from revaer.session.port import EngineState, FileEntry, TorrentStatus
 from revaer.types import InfoHash, TorrentId, TorrentOptions, TorrentView
 
@@ -35,6 +37,8 @@ class Torrent:
         moving_to: where its payload is being moved to, an interrupted move included; None when it is not.
         known_as: every info-hash that its metadata has, None before metadata.
         from_copy: whether it was restored from a copy, and not compared with the database since.
+        fallback: the caps that hold where its options say nothing.
+        pause_reason: why it was paused, when that is not plain.
         rate: smoothed download rate, bytes per second.
         heard_at: monotonic time of the last status.
     """
@@ -53,6 +57,8 @@ class Torrent:
     moving_to: str | None = None
     known_as: InfoHash | None = None
     from_copy: bool = False
+    fallback: Rates = UNLIMITED
+    pause_reason: str | None = None
     rate: float = 0.0
     heard_at: float = 0.0
 
@@ -84,6 +90,13 @@ class Torrent:
             and self.view.descriptor.completed_at is None
             and self.status is not None
             and self.status.state in (EngineState.FINISHED, EngineState.SEEDING)
+        )
+
+    def rates(self, options: TorrentOptions | None = None) -> Rates:
+        """Return the caps that hold for it, with other options than its own when they are given."""
+        own = options or self.options
+        return Rates(
+            cap(own.max_download_bps, self.fallback.download_bps), cap(own.max_upload_bps, self.fallback.upload_bps)
         )
 
     def become(self, stored: Torrent) -> None:

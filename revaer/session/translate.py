@@ -54,13 +54,17 @@ read_status: Callable[[Any], tuple[Any, ...]] = attrgetter(
     "upload_payload_rate",
     "all_time_download",
     "all_time_upload",
-    "seeding_time",
+    "finished_time",
     "queue_position",
     "progress",
     "num_peers",
     "error",
 )
-"""Everything a status needs, in one call."""
+"""Everything a status needs, in one call.
+
+A torrent seeds from when everything wanted is there. The engine's `seeding_time` waits for what is not wanted too, so
+it is `finished_time` that counts.
+"""
 
 _POSIX = frozenset({"system", "generic"})
 _FILE_IN_THE_WAY = "a file is in the way"

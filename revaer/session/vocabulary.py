@@ -35,6 +35,7 @@ class InvalidSetting(EngineError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{name}: {message}")
         self.name = name
+        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,33 +273,3 @@ class EngineFigures:
     peers: int = 0
     notifications: Mapping[str, int] = field(default_factory=dict)
     dropped: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """What the session asks of the engine, validated before the engine sees it. Every address is `host:port`; port 0 is
-    any free one. `extra` holds engine-specific settings by the engine's own names, for tuning and tests."""
-
-    listen: tuple[str, ...] = ("0.0.0.0:6881", "[::]:6881")
-    outgoing_interface: str = ""
-    dht: bool = True
-    lsd: bool = True
-    upnp: bool = True
-    natpmp: bool = True
-    pex: bool = True
-    utp: bool = True
-    encryption: str = "prefer"
-    anonymous: bool = False
-    user_agent: str = ""
-    max_download_bps: int | None = None
-    max_upload_bps: int | None = None
-    connections_limit: int = 2000
-    unchoke_slots: int = -1
-    max_active_downloads: int = -1
-    max_active_seeds: int = -1
-    max_active: int = -1
-    limit_local_peers: bool = False
-    disk_io: str = "pread"
-    max_queued_disk_bytes: int = 100 * 1024 * 1024
-    expected_torrents: int = 20_000
-    extra: Mapping[str, int | bool | str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 from actors import Bus, Transition
@@ -17,6 +17,7 @@ from revaer.telemetry.gauges import Gauges, Sources
 
 HTTP_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 STALL_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+APPLY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class Metrics:
@@ -48,6 +49,16 @@ class Metrics:
         self._stalls = histogram(
             "loop_stall_seconds", "Gaps in which the event loop served nobody.", buckets=STALL_BUCKETS
         )
+        self._revision = Gauge(
+            "config_revision", "Revision of the configuration in force.", namespace="revaer", registry=self.registry
+        )
+        self._applied = histogram(
+            "config_apply_seconds",
+            "Time from a change of the configuration until who applies it has done so.",
+            ["consumer"],
+            buckets=APPLY_BUCKETS,
+        )
+        self._tripped = counter("guardrail_violations", "Guard rails that tripped.", ["guardrail"])
         self._tapped: Bus[Event] | None = None
         self._gauges = Gauges()
         self.registry.register(self._gauges)
@@ -96,6 +107,18 @@ class Metrics:
     def loop_stalled(self, seconds: float) -> None:
         """Note a gap of the event loop."""
         self._stalls.observe(seconds)
+
+    def config_adopted(self, revision: int) -> None:
+        """Note the revision that is in force."""
+        self._revision.set(revision)
+
+    def config_applied(self, consumer: str, seconds: float) -> None:
+        """Note how long a change of the configuration took to hold at one of those who apply it."""
+        self._applied.labels(consumer).observe(seconds)
+
+    def guardrail_tripped(self, guardrail: str) -> None:
+        """Count a guard rail that tripped."""
+        self._tripped.labels(guardrail).inc()
 
     def read_from(self, sources: Sources) -> None:
         """Take these sources for what is read at each scrape."""

@@ -16,8 +16,8 @@ import trio
 from actors import Answer, Handled, Request, later
 from revaer.resume.messages import PersistIntent, ResumeMessage
 from revaer.session.simulated import open_simulated
-from tests.api.test_refusals import assert_problem
 from tests.session.conftest import FakeStore, StoredTorrents
+from tests.support.problem_documents import assert_problem
 from tests.support.problems import assert_unavailable
 from tests.support.torrents import info_hashes, magnet_for, make_torrent, payload
 from tests.support.whole_node import WholeNode, open_node

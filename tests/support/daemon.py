@@ -120,8 +120,12 @@ class Daemon:
         data_dir: its `--data-dir`.
         engine: `libtorrent` or `simulated`.
         profile: fields of the engine profile beside `LOOPBACK`.
+        changeset: further documents of the changeset that it sets itself up with.
+        setup: its `--setup`; with `token` it has no changeset and no key, it waits for its setup.
+        bind: its `--bind`.
+        variables: further environment variables.
         database_url: its `DATABASE_URL`; without one it runs its own server.
-        port: its `--port`.
+        port: its `--port`; None leaves it to the configuration.
         log: the file that takes what it writes to standard error, all starts one after the other.
         program: the entry point that users have, or something that stands for it.
         files: where the small files around it go, its log too by default; beside the data directory when absent.
@@ -133,8 +137,12 @@ class Daemon:
         *,
         engine: str = "libtorrent",
         profile: Mapping[str, Any] | None = None,
+        changeset: Mapping[str, Any] | None = None,
+        setup: str | None = None,
+        bind: str | None = None,
+        variables: Mapping[str, str] | None = None,
         database_url: str | None = None,
-        port: int = 0,
+        port: int | None = 0,
         log: Path | None = None,
         files: Path | None = None,
         program: Sequence[str] = (str(Path(sys.executable).with_name("revaer")),),
@@ -146,6 +154,10 @@ class Daemon:
         self.database_url = database_url
         self.port = port
         self.profile: dict[str, Any] = {**LOOPBACK, **(profile or {})}
+        self.changeset = dict(changeset or {})
+        self.setup = setup
+        self.bind = bind
+        self.variables = dict(variables or {})
         self.engine = engine
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
@@ -177,11 +189,7 @@ class Daemon:
         if self.running:
             raise AssertionError("the daemon runs already")
         self._bootstrap.parent.mkdir(parents=True, exist_ok=True)
-        self._bootstrap.write_text(json.dumps({"engine_profile": self.profile}))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN_VARIABLES)}
-        variables = kept | {"REVAER_BOOTSTRAP_FILE": str(self._bootstrap), "REVAER_LOG_LEVEL": "info"}
-        if self.database_url is not None:
-            variables["DATABASE_URL"] = self.database_url
+        variables = self._environment()
         with self.log.open("ab") as log, self._stdout.open("wb") as stdout:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=log, env=variables
@@ -189,8 +197,9 @@ class Daemon:
 
     def command(self) -> Sequence[str]:
         """The command line."""
-        options = ["--data-dir", str(self.data_dir), "--port", str(self.port), "--engine", self.engine]
-        return [*self.program, "serve", *options]
+        given = {"data-dir": self.data_dir, "port": self.port, "bind": self.bind, "setup": self.setup}
+        options = [part for name, value in given.items() if value is not None for part in (f"--{name}", str(value))]
+        return [*self.program, "serve", "--engine", self.engine, *options]
 
     async def start(self, *, within: float = 40.0) -> Api:
         """Start the process and wait for its ready line.
@@ -213,9 +222,18 @@ class Daemon:
         if line is None:
             raise NeverCameTrue(f"the daemon ended with exit code {self.exit_code()}:\n{self.log_tail()}")
         self.url = str(line["url"])
-        key = json.loads((self.data_dir / "credentials.json").read_text())["api_key"]
-        self._api = Api(self.url, key)
+        self._api = Api(self.url, self.key())
         return self._api
+
+    def key(self) -> str:
+        """The key of the credentials file; empty when there is none."""
+        path = self.data_dir / "credentials.json"
+        return str(json.loads(path.read_text())["api_key"]) if path.exists() else ""
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """The log lines with an event name."""
+        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        return [line for text in lines if f'"event":"{event}"' in text for line in (json.loads(text),)]
 
     async def kill(self) -> None:
         """SIGKILL: nothing is flushed, the database server is left behind."""
@@ -249,6 +267,16 @@ class Daemon:
         """The end of the log, for messages."""
         text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN_VARIABLES)}
+        variables = kept | {"REVAER_LOG_LEVEL": "info"} | self.variables
+        if self.setup != "token":
+            self._bootstrap.write_text(json.dumps({"engine_profile": self.profile, **self.changeset}))
+            variables.setdefault("REVAER_BOOTSTRAP_FILE", str(self._bootstrap))
+        if self.database_url is not None:
+            variables["DATABASE_URL"] = self.database_url
+        return variables
 
     async def _end(self, number: int, *, within: float) -> int:
         if self.process is None:

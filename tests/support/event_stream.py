@@ -19,11 +19,14 @@ from revaer.api.auth import Gate
 from revaer.api.call import Call, StreamReply
 from revaer.api.engine_watch import EngineWatch
 from revaer.api.envelopes import FrameWriter
+from revaer.api.guardrail_watch import GuardrailWatch
+from revaer.api.listening import Listening
 from revaer.api.pages import Pages
 from revaer.api.readmodel import ReadModel
 from revaer.api.services import Services
 from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.api.sse import stream_events
+from revaer.api.standing import Standing
 from revaer.api.streams import Streams
 from revaer.database.messages import DatabaseStatus
 from revaer.events import Event, coalescing_key, fences, merge
@@ -53,13 +56,18 @@ def services_of(bus: Bus[Event], epoch: int) -> Services:
     session: ActorRef[Any] = ActorRef("session")
     health, metrics = Health(clock=lambda: 0.0), Metrics()
     model = ReadModel(session=session, bus=bus, health=health.reporter("api"), metrics=metrics)
+    standing = Standing(ApiSettings(Path("/srv")))
     return Services(
-        settings=ApiSettings(Path("/srv")),
+        standing=standing,
         facts=NodeFacts("0", "test", time.time()),
         session=session,
+        config=ActorRef("config"),
+        guardrails=GuardrailWatch(ActorRef("throttle")),
+        schemas={},
+        listening=Listening(standing=standing, health=health.reporter("api"), on_moved=lambda _: None),
         bus=bus,
         epoch=epoch,
-        gate=Gate(Authenticator([]), metrics),
+        gate=Gate(Authenticator([]), metrics, standing),
         health=health,
         metrics=metrics,
         database=lambda: DatabaseStatus(True, "", 0.0),
@@ -70,6 +78,7 @@ def services_of(bus: Bus[Event], epoch: int) -> Services:
         streams=Streams(),
         engine=EngineWatch(session),
         lane=BlockingLane("bodies"),
+        files=BlockingLane("files"),
     )
 
 

@@ -13,10 +13,13 @@ import trio
 from actors import Bus, Health, Supervisor
 from actors.faults import collapse
 from revaer.api.settings import ApiSettings, NodeFacts
-from revaer.config.documents import Configuration, EngineProfile
+from revaer.config.key_file import KeyFile
+from revaer.config.surroundings import Defaults
+from revaer.daemon.bootstrap import Bootstrap
 from revaer.daemon.directory import DataDirectory
-from revaer.daemon.keys import ensure_admin_key
+from revaer.daemon.keys import LocalKey
 from revaer.daemon.parts import Parts
+from revaer.daemon.setup import SetupTerms
 from revaer.daemon.wiring import children
 from revaer.database.service import open_database
 from revaer.events import Event, coalescing_key, fences, merge
@@ -45,7 +48,8 @@ async def open_tree(data_dir: Path, *, database_url: str, engine: str = "libtorr
     """Run the tree for the length of a block, wired as the daemon wires it; an error leaves as itself."""
     directory = DataDirectory(data_dir)
     directory.prepare()
-    key = await ensure_admin_key(directory.credentials, url="")
+    key = LocalKey(directory.credentials, url=lambda: "")
+    defaults = Defaults(str(directory.downloads), str(directory.resume), str(directory.library), http_port=0)
     metrics, health = Metrics(), Health()
     restarts: list[tuple[str, int, BaseException]] = []
     settings = [ApiSettings(port=0, download_root=directory.downloads)]
@@ -59,17 +63,22 @@ async def open_tree(data_dir: Path, *, database_url: str, engine: str = "libtorr
 
     try:
         async with open_database(data_dir=data_dir, url=database_url, on_status=lambda _: None) as database:
+            with trio.fail_after(20):
+                await database.wait_available()
             parts = Parts(
                 directory=directory,
-                configuration=Configuration(engine_profile=EngineProfile.model_validate(dict(LOOPBACK))),
                 engine=engine,
                 database=database,
                 bus=Bus[Event](key=coalescing_key, merge=merge, fences=fences),
                 health=health,
                 metrics=metrics,
-                authenticator=Authenticator([key.stored]),
-                facts=NodeFacts(version="0", build_sha="test", started_at=time.time()),
+                authenticator=Authenticator([]),
+                facts=NodeFacts(version="0", build_sha="test", started_at=time.time(), mode="setup"),
                 epoch=1,
+                defaults=defaults,
+                key_file=KeyFile(directory.secret_key, may_create=True),
+                setup=SetupTerms(bootstrap=Bootstrap(data_dir, {"engine_profile": dict(LOOPBACK)})),
+                key=key,
                 api=lambda: settings[0],
                 on_ready=ready,
             )
@@ -83,7 +92,7 @@ async def open_tree(data_dir: Path, *, database_url: str, engine: str = "libtorr
                     stopped.set()
 
                 await nursery.start(supervise)
-                api = Api(f"http://127.0.0.1:{settings[0].port}", str(key.clear))
+                api = Api(f"http://127.0.0.1:{settings[0].port}", str((await key.ensure())[0]))
                 try:
                     yield Tree(supervisor, api, restarts)
                 finally:

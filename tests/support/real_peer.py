@@ -26,7 +26,8 @@ def loopback(*, extra: Mapping[str, int | bool | str] | None = None, **changes: 
         "lsd": False,
         "upnp": False,
         "natpmp": False,
-        "utp": False,
+        "utp_in": False,
+        "utp_out": False,
         "limit_local_peers": True,
         "expected_torrents": 100,
     }

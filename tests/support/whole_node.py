@@ -24,6 +24,7 @@ from revaer.security.authenticate import Authenticator
 from revaer.security.keys import StoredKey, generate_key, hash_secret
 from revaer.selection import evaluate
 from revaer.session.actor import SessionActor
+from revaer.session.interfaces import InterfaceProbe, system_interfaces
 from revaer.session.messages import CatalogueSnapshot, Inspect, SessionMessage, Snapshot, TorrentDetail
 from revaer.session.port import Engine, EngineFactory, EngineSettings
 from revaer.session.timing import Timing
@@ -43,6 +44,7 @@ QUICK = Timing(
     retry=0.1,
     retry_max=0.5,
     directories=0.0,
+    interfaces=0.1,
     sentinel=0.1,
     record_interval=0.5,
     record_answer=2.0,
@@ -166,6 +168,7 @@ async def open_node(
     engine: EngineFactory,
     store: Callable[[], Actor[ResumeMessage]],
     settings: EngineSettings | None = None,
+    interfaces: InterfaceProbe = system_interfaces,
     timing: Timing = QUICK,
     serves: bool = False,
     capacity: int = 1024,
@@ -177,6 +180,7 @@ async def open_node(
         engine: opens its engine.
         store: makes its resume store.
         settings: what the engine shall be like.
+        interfaces: looks at the network interfaces.
         timing: how often the session looks.
         serves: whether the API runs before it.
         capacity: how many messages fit into the session's mailbox.
@@ -199,6 +203,7 @@ async def open_node(
                 bus=bus,
                 select=evaluate,
                 health=node.health,
+                interfaces=interfaces,
                 timing=timing,
             )
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from revaer.security.keys import ApiKey
-from revaer.types import Progress
 from tests.api.conftest import ADMIN, READER, make_view
 from tests.api.control.conftest import Node, StartNode
 from tests.support.frame_reader import Reader
@@ -108,22 +108,29 @@ async def test_a_factory_reset_ends_all_streams(node: Node) -> None:
 
 
 async def test_a_reader_that_takes_nothing_is_cut_off_in_time(
-    start_node: StartNode, monkeypatch: pytest.MonkeyPatch
+    node: Node, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("revaer.api.streams.GOODBYE_SECONDS", 0.3)
-    async with start_node(views=3000) as node:
-        stream = await trio.open_tcp_stream("127.0.0.1", node.port)
-        async with stream:
-            request = f"GET /v1/events HTTP/1.1\r\nhost: localhost\r\nx-revaer-api-key: {READER}\r\n\r\n"
-            await stream.send_all(request.encode())
-            await stream.receive_some(100)
-            for turn in range(12):
-                node.catalogue.progress({one: Progress(percent_complete=float(turn)) for one in node.catalogue.views})
-                await node.http.get("/health/live")
-            await node.http.delete(f"/v1/keys/{READER.key_id}")
-            with trio.fail_after(ALLOWED_SECONDS):
-                while node.bus.subscribers() and any(one.name.startswith("sse:") for one in node.bus.subscribers()):
-                    await trio.lowlevel.checkpoint()
+
+    streams = node.actors[-1]._streams
+    mute = trio.socket.socket()
+    mute.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, 4096)
+    await mute.connect(("127.0.0.1", node.port))
+    async with trio.SocketStream(mute) as stream:
+        request = f"GET /v1/events HTTP/1.1\r\nhost: localhost\r\nx-revaer-api-key: {READER}\r\n\r\n"
+        await stream.send_all(request.encode())
+        await stream.receive_some(100)
+        for number in range(5000):  # 20 MB: more than sockets hold back
+            node.catalogue.add(make_view(number, name="x" * 4000))
+            if number % 50 == 0:
+                await trio.testing.wait_all_tasks_blocked()
+        held = next(one for one in node.bus.subscribers() if one.name.startswith("sse:"))
+        assert held.depth > 1000
+        await node.http.delete(f"/v1/keys/{READER.key_id}")
+        with trio.fail_after(ALLOWED_SECONDS):
+            while len(streams):
+                await trio.lowlevel.checkpoint()
+    assert "stream_cut" in capsys.readouterr().out
 
 
 async def test_a_scope_that_suffices_and_other_changes_end_nothing(node: Node) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trio
@@ -19,9 +20,11 @@ from revaer.session.port import (
     EngineRefused,
     EngineSettings,
     EngineState,
+    InvalidSetting,
     Magnet,
     MetadataArrived,
     Metainfo,
+    Rates,
     RecordReady,
     StatusBatch,
     TorrentStatus,
@@ -42,6 +45,8 @@ class FakeTorrent:
     state: EngineState = EngineState.DOWNLOADING
     have: list[bool] = field(default_factory=list)
     download_bps: int = 0
+    uploaded: int = 0
+    seeding_seconds: int = 0
 
     @property
     def hashes(self) -> InfoHash:
@@ -58,12 +63,22 @@ class FakeEngine:
         refusals: calls by name that are refused, with the message.
         silent: names of calls that are never answered.
         is_closed: whether it was closed.
+        settings: what it is like now.
+        applied: what it was asked to become, in order.
+        records_asked: how often a record was asked for.
+        addresses: where it listens.
+        rates: the caps of torrents, as far as they were set after the add.
     """
 
     name = "fake"
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, settings: EngineSettings) -> None:
         self.torrents: dict[TorrentId, FakeTorrent] = {}
+        self.settings = settings
+        self.applied: list[EngineSettings] = []
+        self.rates: dict[TorrentId, Rates] = {}
+        self.records_asked: Counter[TorrentId] = Counter()
+        self.addresses: tuple[str, ...] = ("127.0.0.1:6881",)
         self.calls: list[tuple[str, TorrentId]] = []
         self.faults = faults
         self.is_closed = False
@@ -149,8 +164,12 @@ class FakeEngine:
     async def set_sequential(self, torrent_id: TorrentId, *, enable: bool) -> None:
         await self._enter("set_sequential", torrent_id)
 
-    async def set_rate(self, torrent_id: TorrentId, *, download_bps: int | None, upload_bps: int | None) -> None:
-        await self._enter("set_rate", torrent_id)
+    async def set_rates(self, caps: Mapping[TorrentId, Rates]) -> Mapping[TorrentId, Rates]:
+        for torrent_id in caps:
+            await self._enter("set_rates", torrent_id, known=False)
+        known = {key: rates for key, rates in caps.items() if key in self.torrents}
+        self.rates |= known
+        return known
 
     async def set_connections_limit(self, torrent_id: TorrentId, limit: int | None) -> None:
         await self._enter("set_connections_limit", torrent_id)
@@ -198,10 +217,16 @@ class FakeEngine:
         self._changed.clear()
         self.emit(StatusBatch(tuple(self._status(key, self.torrents[key]) for key in names)))
 
+    async def statuses(self, torrent_ids: Sequence[TorrentId]) -> tuple[TorrentStatus, ...]:
+        for torrent_id in torrent_ids:
+            await self._enter("statuses", torrent_id, known=False)
+        return tuple(self._status(key, self.torrents[key]) for key in torrent_ids if key in self.torrents)
+
     def request_record(self, torrent_id: TorrentId, *, only_if_changed: bool = True) -> None:
         torrent = self.torrents.get(torrent_id)
         if torrent is None:
             raise EngineRefused("unknown id")
+        self.records_asked[torrent_id] += 1
         fields = {"pieces": bytes(torrent.have), "file_priority": list(torrent.priorities or ())}
         self.emit(RecordReady(torrent_id, encode(fields)))
 
@@ -211,14 +236,25 @@ class FakeEngine:
         except (trio.EndOfChannel, trio.ClosedResourceError) as error:
             raise EngineClosed("closed") from error
 
-    async def apply(self, settings: EngineSettings) -> None:
-        await trio.lowlevel.checkpoint()
+    async def apply(self, settings: EngineSettings) -> tuple[str, ...]:
+        await self._session("apply")
+        before, self.settings = self.settings, settings
+        self.applied.append(settings)
+        return ("disk_io",) if before.disk_io != settings.disk_io else ()
+
+    async def set_limits(self, rates: Rates) -> None:
+        await self._session("set_limits")
+        self.settings = replace(self.settings, max_download_bps=rates.download_bps, max_upload_bps=rates.upload_bps)
+
+    async def limits(self) -> Rates:
+        await self._session("limits")
+        return Rates(self.settings.max_download_bps, self.settings.max_upload_bps)
 
     def figures(self) -> EngineFigures:
         return EngineFigures(peers=3)
 
     def listening(self) -> tuple[str, ...]:
-        return ("127.0.0.1:6881",)
+        return self.addresses
 
     async def close(self, *, within: float) -> None:
         self.is_closed = True
@@ -242,12 +278,24 @@ class FakeEngine:
             download_bps=torrent.download_bps,
             upload_bps=0,
             downloaded=done,
-            uploaded=0,
-            seeding_seconds=0,
+            uploaded=torrent.uploaded,
+            seeding_seconds=torrent.seeding_seconds,
             queue_position=0,
             progress=1.0 if done else 0.0,
             peers=0,
         )
+
+    async def _session(self, name: str) -> None:
+        """Begin a call that is about no torrent."""
+        await trio.lowlevel.checkpoint()
+        if self.is_closed:
+            raise EngineClosed("closed")
+        if name in self.faults.silent:
+            await trio.sleep_forever()
+        if self.faults.invalid is not None:
+            raise InvalidSetting(*self.faults.invalid)
+        if name in self.faults.refusals:
+            raise EngineRefused(self.faults.refusals[name])
 
     async def _enter(self, name: str, torrent_id: TorrentId, *, known: bool = True) -> None:
         await trio.lowlevel.checkpoint()
@@ -264,12 +312,13 @@ class FakeEngine:
 
 @dataclass(slots=True)
 class Faults:
-    """What goes wrong, in every generation: refused calls with their messages, calls that are never answered, and calls
-    that are answered but never come to their end."""
+    """What goes wrong, in every generation: refused calls with their messages, calls that are never answered, calls
+    that are answered but never come to their end, and a setting that is not taken, with the message."""
 
     refusals: dict[str, str] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
     mute: set[str] = field(default_factory=set)
+    invalid: tuple[str, str] | None = None
 
 
 class FakeEngines:
@@ -287,5 +336,5 @@ class FakeEngines:
     async def __call__(self, settings: EngineSettings, *, state_dir: Path) -> FakeEngine:
         await trio.lowlevel.checkpoint()
         assert all(engine.is_closed for engine in self.opened), "an engine is opened when the one before is closed"
-        self.opened.append(FakeEngine(self.faults))
+        self.opened.append(FakeEngine(self.faults, settings))
         return self.now

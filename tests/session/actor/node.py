@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from revaer.events import Event, coalescing_key, fences, merge
 from revaer.resume.messages import ResumeMessage
 from revaer.selection import evaluate
 from revaer.session.actor import SessionActor
+from revaer.session.interfaces import Interface
 from revaer.session.messages import AddTorrent, SessionMessage, Snapshot
 from revaer.session.port import EngineSettings
 from revaer.types import TorrentId, TorrentOptions, TorrentState, TorrentView
@@ -43,6 +44,37 @@ class InlineLane:
         return fn(*args)
 
 
+class FakeInterfaces:
+    """The network interfaces of a host that a test plugs together.
+
+    Attributes:
+        up: addresses by name.
+        trouble: what looking fails with, None when it works.
+        looks: how often somebody looked.
+    """
+
+    def __init__(self) -> None:
+        self.up: dict[str, frozenset[str]] = {"lo": frozenset({"127.0.0.1"})}
+        self.trouble: OSError | None = None
+        self.looks = 0
+        self._indexes: dict[str, int] = {"lo": 1}
+
+    def plug(self, name: str, *addresses: str) -> None:
+        """Let an interface come, or come back: it has another number then."""
+        self._indexes[name] = max(self._indexes.values()) + 1
+        self.up[name] = frozenset(addresses)
+
+    def unplug(self, name: str) -> None:
+        """Let an interface vanish."""
+        del self.up[name]
+
+    def __call__(self) -> Mapping[str, Interface]:
+        self.looks += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return {name: Interface(self._indexes[name], is_up=True, addresses=found) for name, found in self.up.items()}
+
+
 @dataclass(slots=True)
 class Node:
     """What a test holds: engines and shelf outlive sessions, so one node may be started again."""
@@ -54,6 +86,8 @@ class Node:
     bus: Bus[Event] = field(default_factory=lambda: Bus(key=coalescing_key, merge=merge, fences=fences))
     session: ActorRef[SessionMessage] = field(default_factory=lambda: ActorRef("session"))
     supervisor: Supervisor | None = None
+    settings: EngineSettings = field(default_factory=EngineSettings)
+    interfaces: FakeInterfaces = field(default_factory=FakeInterfaces)
 
     @property
     def engine(self) -> FakeEngine:
@@ -104,12 +138,13 @@ class Node:
         def make_session() -> SessionActor:
             return SessionActor(
                 engine_factory=self.engines,
-                settings=EngineSettings(),
+                settings=lambda: self.settings,
                 state_dir=self.root,
                 resume=resume,
                 bus=self.bus,
                 select=evaluate,
                 health=self.health,
+                interfaces=self.interfaces,
                 lanes=lambda _name, _workers: InlineLane(),
             )
 

@@ -130,7 +130,7 @@ async def test_action_without_the_database_is_unavailable_and_changes_nothing(no
 async def test_silent_engine_makes_an_action_unavailable(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
-        node.engines.faults.silent.add("set_rate")
+        node.engines.faults.silent.add("set_rates")
         with pytest.raises(SessionUnavailable):
             await node.ask(Act(key, SetRate(1_000, None)))
         await node.settled()

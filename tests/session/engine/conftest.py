@@ -36,7 +36,8 @@ def loopback(**changes: Any) -> EngineSettings:
         "lsd": False,
         "upnp": False,
         "natpmp": False,
-        "utp": False,
+        "utp_in": False,
+        "utp_out": False,
         "expected_torrents": 100,
         "extra": {"allow_multiple_connections_per_ip": True},
     }

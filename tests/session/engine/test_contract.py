@@ -17,6 +17,7 @@ from revaer.session.port import (
     InvalidSetting,
     ListenerUp,
     MetadataArrived,
+    Rates,
     RecordReady,
     RecordUnchanged,
     StatusBatch,
@@ -151,7 +152,6 @@ async def test_unknown_ids_are_refused_by_every_call(rig: Rig) -> None:
         engine.recheck(UNKNOWN),
         engine.reannounce(UNKNOWN),
         engine.set_sequential(UNKNOWN, enable=True),
-        engine.set_rate(UNKNOWN, download_bps=None, upload_bps=None),
         engine.set_connections_limit(UNKNOWN, None),
         engine.set_file_priorities(UNKNOWN, [4]),
         engine.set_trackers(UNKNOWN, []),
@@ -197,7 +197,8 @@ async def test_changes_of_limits_and_lists_are_taken(rig: Rig) -> None:
     torrent_id = await add_paused(rig)
     engine = rig.engine
     await engine.set_sequential(torrent_id, enable=True)
-    await engine.set_rate(torrent_id, download_bps=1000, upload_bps=None)
+    capped = {torrent_id: Rates(1000, None)}
+    assert await engine.set_rates(capped) == capped
     await engine.set_connections_limit(torrent_id, 10)
     await engine.set_connections_limit(torrent_id, None)
     await engine.set_trackers(torrent_id, ["http://127.0.0.1:1/announce"])
@@ -213,8 +214,8 @@ async def test_senseless_changes_are_refused(rig: Rig) -> None:
     torrent_id = await add_paused(rig)
     engine = rig.engine
     calls = [
-        engine.set_rate(torrent_id, download_bps=-1, upload_bps=None),
-        engine.set_rate(torrent_id, download_bps=2**31, upload_bps=None),
+        engine.set_rates({torrent_id: Rates(-1, None)}),
+        engine.set_rates({torrent_id: Rates(None, 2**31)}),
         engine.set_connections_limit(torrent_id, 0),
         engine.set_file_priorities(torrent_id, [4]),
         engine.set_file_priorities(torrent_id, [4, 4, 5]),

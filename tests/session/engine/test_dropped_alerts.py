@@ -15,6 +15,7 @@ from revaer.session.port import (
     EngineState,
     EventsDropped,
     MetadataArrived,
+    Rates,
     RecordReady,
     StatusBatch,
     TorrentStatus,
@@ -88,7 +89,7 @@ async def drowned(rig: Rig, torrent_id: TorrentId, call: Any, *, until: Callable
     [
         lambda engine, key: engine.pause(key),
         lambda engine, key: engine.resume(key, auto_managed=False),
-        lambda engine, key: engine.set_rate(key, download_bps=1000, upload_bps=1000),
+        lambda engine, key: engine.set_rates({key: Rates(1000, 1000)}),
         lambda engine, key: engine.set_sequential(key, enable=True),
         lambda engine, key: engine.set_connections_limit(key, 5),
         lambda engine, key: engine.set_file_priorities(key, [4, 0, 7]),

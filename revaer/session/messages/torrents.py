@@ -1,4 +1,4 @@
-"""What others may ask of the session: add, remove, act, select, inspect, and the snapshot that readers start from.
+"""What others may ask about torrents: add, remove, act, select, inspect, and the snapshot that readers start from.
 
 A request about a torrent carries the id of the request of the outside that it is made for, if any (`request_id`): the
 events that it causes and the log lines about it have it too. What is asked is the same whoever asks, so it does not
@@ -74,19 +74,24 @@ class AddTorrent(Request[TorrentView]):
 
 @dataclass(frozen=True, slots=True)
 class RemoveTorrent(Request[None]):
-    """Remove a torrent, with `delete_data` its payload too. Answered when it is done.
+    """Remove a torrent, with `delete_data` its payload too. Answered when it is done. `reason`, for the log, tells why
+    when that is not plain.
 
     Raises (at the asker): UnknownTorrent, ActionRefused (payload could not be deleted), SessionUnavailable.
     """
 
     torrent_id: TorrentId
     delete_data: bool = False
+    reason: str | None = None
     request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Stop transfers of a torrent until it is resumed."""
+    """Stop transfers of a torrent until it is resumed. `reason`, shown beside its state as long as this session lives,
+    tells why when that is not plain."""
+
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,8 @@ class SetSequential:
 
 @dataclass(frozen=True, slots=True)
 class SetRate:
-    """Cap this torrent, bytes per second; `None` is unlimited."""
+    """Cap this torrent, bytes per second; 0 is unlimited. `None` asks for nothing: the fallback of `CapTorrents` holds,
+    and without one the torrent is unlimited."""
 
     download_bps: int | None
     upload_bps: int | None
@@ -229,6 +235,3 @@ class ConnectPeer(Request[None]):
     host: str
     port: int
     request_id: str | None = field(default=None, compare=False)
-
-
-SessionMessage: TypeAlias = AddTorrent | RemoveTorrent | Act | Select | Inspect | Snapshot | ReportEngine | ConnectPeer
