@@ -58,7 +58,7 @@ class Tuner:
 
     async def apply(self, settings: EngineSettings) -> tuple[str, ...]:
         """See `Engine.apply`."""
-        native = native_settings(settings)
+        native = await self._lane.run(native_settings, settings)
         async with self._lock:
             doubtful = self._doubtful | self._differing(settings)
             changed = {name: value for name, value in native.items() if self._native.get(name) != value}

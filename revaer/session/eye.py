@@ -24,7 +24,11 @@ class NetworkEye:
         self._within = within
 
     async def look(self, settings: EngineSettings) -> Binding:
-        """Tell what settings may do now. What cannot be seen is not there."""
+        """Tell what settings may do now. What cannot be seen is not there.
+
+        Raises:
+            InvalidSetting: where to listen cannot be read.
+        """
         if not named(settings):
             return judge(settings, {})
         try:

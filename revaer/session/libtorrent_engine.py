@@ -56,8 +56,8 @@ async def open_libtorrent(settings: EngineSettings, *, state_dir: Path) -> Engin
     """
     del state_dir
     _require_version()
-    native = native_settings(settings)
     lane = BlockingLane("libtorrent")
+    native = await lane.run(native_settings, settings)
     library = await lane.run(Library, native, settings)
     engine = LibtorrentEngine(library, settings, native, lane)
     await engine.start(listen_within=_LISTEN_WITHIN)

@@ -16,6 +16,7 @@ class Timing:
         smoothing: time constant of the rate behind the ETA.
         engine: how long an engine call may take.
         engine_files: the same for calls that delete payload.
+        engine_settings: the same for a change of settings: a long blocklist takes a while.
         store: how long the resume store may take for one request.
         load: the same for loading everything.
         retry: pause before something that is away is asked again.
@@ -39,6 +40,7 @@ class Timing:
     smoothing: float = 8.0
     engine: float = 10.0
     engine_files: float = 60.0
+    engine_settings: float = 30.0
     store: float = 10.0
     load: float = 120.0
     retry: float = 2.0

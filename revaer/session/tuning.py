@@ -19,7 +19,6 @@ from revaer.session.messages import ActionRefused, AppliedSettings, Rates, Sessi
 from revaer.session.opening import OpenedEngine
 from revaer.session.port import EngineSettings, InvalidSetting
 from revaer.session.reports import NetworkReport
-from revaer.session.settings import native_settings
 from revaer.session.timing import Timing
 
 R = TypeVar("R")
@@ -58,12 +57,12 @@ class TuningDesk:
             SettingRefused: one is out of its bounds or not taken; nothing changed.
             SessionUnavailable: the engine does not answer.
         """
-        try:
-            native_settings(settings)
-        except InvalidSetting as error:
-            raise SettingRefused(error.name, error.message) from error
         async with self._lock:
-            restart = await self._take(settings, await self._eye.look(settings))
+            try:
+                binding = await self._eye.look(settings)
+            except InvalidSetting as error:
+                raise SettingRefused(error.name, error.message) from error
+            restart = await self._take(settings, binding)
             log.info("settings_applied", restart=restart)
         self._changed.set()
         return AppliedSettings(restart)
@@ -119,7 +118,7 @@ class TuningDesk:
 
     async def _call(self, work: Awaitable[R]) -> R:
         try:
-            return await self._gate.call(work)
+            return await self._gate.call(work, within=self._timing.engine_settings)
         except ActionRefused as error:
             cause = error.__cause__
             if isinstance(cause, InvalidSetting):

@@ -1,4 +1,4 @@
-"""The real engine drops notifications while the session runs on it: what is shown is right all the same, and it is told."""
+"""The real engine drops notifications while the session runs on it: what is shown is right, and the loss is told."""
 
 from __future__ import annotations
 

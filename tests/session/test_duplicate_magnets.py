@@ -157,7 +157,7 @@ async def test_both_hashes_name_the_older_afterwards(
     older, newer = await revealed(house, options, halves)
     for source in ({"metainfo": HYBRID}, {"magnet": f"{HALVES['v1']}&xt=urn:btmh:1220{V2}"}):
         with pytest.raises(DuplicateTorrent) as caught:
-            await house.ask(AddTorrent(options=options, **source))  # type: ignore[arg-type]  # two known fields
+            await house.ask(AddTorrent(options=options, **source))
         assert caught.value.existing in (older.id, newer.id)
     assert len(house.kept.intents) == 2
 

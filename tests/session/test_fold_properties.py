@@ -1,7 +1,7 @@
 """Whatever is asked of the session, and however it crashes: a snapshot with the events after it is the next snapshot.
 
-Steps of operations at the same time are drawn and played on a session with a simulated engine, under a clock that jumps.
-Two readers follow the bus: one that reads late and folds by hand, and the read model of the API.
+Operations are drawn, some at the same time, and played on a session with a simulated engine and a clock that jumps. Two
+readers follow the bus: one that reads late and folds by hand, and the read model of the API.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The session under its real supervisor and on the real clock, between an engine and a resume store that a test chooses,
-with the API before it when a test wants to speak HTTP."""
+"""The session under its real supervisor and on the real clock, between an engine and a resume store that a test
+chooses, with the API before it when a test wants to speak HTTP."""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ class RemoveTorrent(Request[None]):
 
     torrent_id: TorrentId
     delete_data: bool = False
-    reason: str | None = None
     request_id: str | None = field(default=None, compare=False)
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from revaer.session.port import (
     StatusBatch,
     TorrentStatus,
 )
+from revaer.session.settings import native_settings
 from revaer.types import InfoHash, TorrentId
 from tests.support.torrents import encode
 
@@ -238,6 +239,7 @@ class FakeEngine:
 
     async def apply(self, settings: EngineSettings) -> tuple[str, ...]:
         await self._session("apply")
+        native_settings(settings)
         before, self.settings = self.settings, settings
         self.applied.append(settings)
         return ("disk_io",) if before.disk_io != settings.disk_io else ()

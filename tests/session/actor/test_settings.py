@@ -263,10 +263,10 @@ async def test_cut_that_the_engine_did_not_hear_is_tried_again(node: Node, clock
     async with node.run():
         node.engines.faults.silent.add("apply")
         node.interfaces.unplug("tun0")
-        await node.settled(15.0)
+        await node.settled(35.0)
         assert not node.engine.settings.offline
         node.engines.faults.silent.clear()
-        await node.settled(15.0)
+        await node.settled(35.0)
         assert node.engine.settings.offline
 
 

@@ -1,4 +1,4 @@
-"""The real engine drops notifications: whoever waits is answered all the same, and what is shown afterwards is right."""
+"""The real engine drops notifications: whoever waits is answered all the same, and what is shown then is right."""
 
 from __future__ import annotations
 
