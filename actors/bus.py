@@ -86,6 +86,7 @@ class Subscription(Generic[E]):
         self._wants = wants
         self._leave = leave
         self._buffer: OrderedDict[Hashable, Stamped[E]] = OrderedDict()
+        self._fences = 0
         self._missed = 0
         self._lagged = 0
         self._peak = 0
@@ -138,14 +139,16 @@ class Subscription(Generic[E]):
         self._leave(self)
         self._lot.unpark_all()
 
-    def push(self, stamped: Stamped[E], key: Hashable | None) -> None:
+    def push(self, stamped: Stamped[E], key: Hashable | None, *, fences: bool = False) -> None:
         """Buffer an event; the bus calls it.
 
         Args:
             stamped: the event.
             key: events of one key coalesce while buffered; None coalesces nothing.
+            fences: whether no earlier event coalesces with a later one.
         """
         try:
+            self._fences += fences
             self._take_in(stamped, key)
         except Exception as error:  # noqa: BLE001  # a subscriber's fault ends its subscription, not the publisher
             self.close()
@@ -154,7 +157,7 @@ class Subscription(Generic[E]):
     def _take_in(self, stamped: Stamped[E], key: Hashable | None) -> None:
         if self._wants is not None and not self._wants(stamped.event):
             return
-        slot: Hashable = stamped.seq if key is None else ("key", key)
+        slot: Hashable = stamped.seq if key is None else (self._fences, key)
         older = self._buffer.get(slot)
         if older is not None:
             event = self._merge(older.event, stamped.event)
@@ -182,6 +185,8 @@ class Bus(Generic[E]):
         ring: how many events are retained for replay.
         key: the coalescing key of an event, None for events that must all arrive.
         merge: what stands for an older and a newer buffered event of one key; the newer by default.
+        fences: whether an event is a fence, across which nothing coalesces: what was published before it is about
+            something that it began or ended. None is by default.
         clock: Unix seconds.
         retain: whether an event goes into the ring; by default when its key is None.
     """
@@ -192,12 +197,14 @@ class Bus(Generic[E]):
         ring: int = 10_000,
         key: Callable[[E], Hashable | None] = lambda _: None,
         merge: Callable[[E, E], E] = lambda _, newer: newer,
+        fences: Callable[[E], bool] = lambda _: False,
         clock: Callable[[], float] = time.time,
         retain: Callable[[E], bool] | None = None,
     ) -> None:
         self.seq = 0
         self._key = key
         self._merge = merge
+        self._fences = fences
         self._clock = clock
         self._retain = retain
         self._ring: deque[Stamped[E]] = deque()
@@ -208,14 +215,14 @@ class Bus(Generic[E]):
 
     def publish(self, event: E, *, request_id: str | None = None) -> Stamped[E]:
         """Number `event`, retain it and buffer it for every subscriber; never waits."""
-        key = self._key(event)
+        key, fences = self._key(event), self._fences(event)
         retained = key is None if self._retain is None else self._retain(event)
         self.seq += 1
         stamped = Stamped(self.seq, self._clock(), event, request_id)
         if retained:
             self._remember(stamped)
         for subscription in tuple(self._subscriptions):
-            subscription.push(stamped, key)
+            subscription.push(stamped, key, fences=fences)
         return stamped
 
     def subscribe(

@@ -32,7 +32,7 @@ EVENT_KINDS = frozenset(
         "authoring_progress",
     }
 )
-"""Every kind a client may name in a filter."""
+"""Every kind a client may name in a filter; what has another kind never leaves the daemon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class TorrentAdded:
 
 @dataclass(frozen=True, slots=True)
 class FilesDiscovered:
-    """The file list is known and the selection was applied to it. Sizes in bytes."""
+    """The file list is known and the selection was applied to it. Sizes in bytes; `extensions` are those of the wanted
+    files, as a descriptor has them."""
 
     kind: ClassVar[str] = "files_discovered"
     torrent_id: TorrentId
@@ -54,6 +55,7 @@ class FilesDiscovered:
     selected: int
     bytes_total: int
     bytes_selected: int
+    extensions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,10 @@ class TorrentRemoved:
 
 @dataclass(frozen=True, slots=True)
 class SelectionReconciled:
-    """At a start, what the engine remembered differed from what the user asked for; the user's wish won."""
+    """What was kept of a torrent did not agree, or could not be used; what the user asked for won.
+
+    `reason` says what it was, `detail` what was found and what became of it.
+    """
 
     kind: ClassVar[str] = "selection_reconciled"
     torrent_id: TorrentId
@@ -125,6 +130,17 @@ class HealthChanged:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogueListed:
+    """Every torrent of an earlier run that is known is in the list now; `complete` tells that none can be missing.
+
+    For readers inside the daemon: streams do not carry it.
+    """
+
+    kind: ClassVar[str] = "catalogue_listed"
+    complete: bool
+
+
 Event: TypeAlias = (
     TorrentAdded
     | FilesDiscovered
@@ -135,6 +151,7 @@ Event: TypeAlias = (
     | TorrentRemoved
     | SelectionReconciled
     | HealthChanged
+    | CatalogueListed
 )
 
 
@@ -148,6 +165,11 @@ def merge(older: Event, newer: Event) -> Event:
     if isinstance(older, ProgressReported) and isinstance(newer, ProgressReported):
         return ProgressReported({**older.items, **newer.items})
     return newer
+
+
+def fences(event: Event) -> bool:
+    """Tell whether figures from before an event must not be merged with figures from after it."""
+    return isinstance(event, TorrentAdded | TorrentRemoved)
 
 
 def fold(view: TorrentView, event: Event, at: float) -> TorrentView:
@@ -168,6 +190,10 @@ def fold(view: TorrentView, event: Event, at: float) -> TorrentView:
             return TorrentView(view.id, view.descriptor, state, view.progress, at)
         case MetadataUpdated(descriptor=descriptor):
             return TorrentView(view.id, descriptor, view.state, view.progress, at)
+        case FilesDiscovered(extensions=extensions):
+            if view.descriptor.extensions == extensions:
+                return view
+            return replace(view, descriptor=replace(view.descriptor, extensions=extensions), last_updated=at)
         case Completed(completed_at=completed_at):
             descriptor = replace(view.descriptor, completed_at=completed_at)
             return TorrentView(view.id, descriptor, view.state, view.progress, at)

@@ -155,6 +155,8 @@ class Descriptor:
     connections_limit: int | None = None
     queue_position: int | None = None
     completed_at: float | None = None
+    extensions: frozenset[str] | None = None
+    """The extensions of the wanted files, in lower case and without the dot; None before the files are known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,7 @@ from revaer.telemetry.messages import LoopWatch, Metrics, Sources
 
 log = structlog.get_logger("revaer.api")
 
-FIRST_SNAPSHOT_SECONDS = 3.0
-"""How long the start waits for the list of torrents; without it, lists are refused until it comes."""
+FIRST_LIST_SECONDS = 3.0
 GOODBYE_SECONDS = 0.8
 FINISH_SECONDS = 1.5
 
@@ -47,7 +46,8 @@ class ApiActor(Actor[Never]):
         metrics: what is counted.
         database: the present status of the database.
         mailboxes: every mailbox's figures by actor name.
-        on_ready: called with the URL once it is listened on.
+        on_ready: called with the URL once every torrent of an earlier run is listed there.
+        first_list_within: seconds that the start waits for that list; it is waited for beside everything else then.
 
     Attributes:
         bound_url: where it listens; None before that.
@@ -67,6 +67,7 @@ class ApiActor(Actor[Never]):
         database: Callable[[], DatabaseStatus],
         mailboxes: Callable[[], Mapping[str, MailboxStatistics]],
         on_ready: Callable[[str], None] = lambda _: None,
+        first_list_within: float = FIRST_LIST_SECONDS,
     ) -> None:
         self.bound_url: str | None = None
         self._settings = settings
@@ -80,12 +81,13 @@ class ApiActor(Actor[Never]):
         self._database = database
         self._mailboxes = mailboxes
         self._on_ready = on_ready
+        self._first_list_within = first_list_within
         self._streams = Streams()
         self._watch = LoopWatch(on_stall=metrics.loop_stalled)
         self._server: HttpServer | None = None
 
     async def on_start(self) -> None:
-        """Listen, load the list of torrents, and begin to serve.
+        """Listen and begin to serve. Health is told from now on, lists when the torrents of the last run are in them.
 
         Raises:
             CannotListen: the address cannot be had.
@@ -99,11 +101,14 @@ class ApiActor(Actor[Never]):
         self.bound_url = server.url
         self.context.spawn(self._watch_loop, name="loop watch")
         self.context.spawn(services.model.run, name="read model")
-        with trio.move_on_after(FIRST_SNAPSHOT_SECONDS):
-            await services.model.wait_ready()
         self.context.spawn(server.run, name="http")
         log.info("listening", url=server.url)
-        self._on_ready(server.url)
+        with trio.move_on_after(self._first_list_within):
+            await services.model.wait_ready()
+        if services.model.ready:
+            self._on_ready(server.url)
+        else:
+            self.context.spawn(self._await_list, services.model, server.url, name="first list")
 
     async def handle(self, message: Never) -> Handled:
         """Nobody has anything to say to the API."""
@@ -117,6 +122,14 @@ class ApiActor(Actor[Never]):
         with trio.move_on_after(GOODBYE_SECONDS):
             await self._streams.close()
         await self._server.finish(within=FINISH_SECONDS)
+
+    async def _await_list(self, model: ReadModel, url: str) -> None:
+        """Tell that the API is ready when the list is there at last."""
+        health = self.context.health.beside("first list")
+        health.degraded("the torrents of the last run are not listed yet")
+        await model.wait_ready()
+        health.up()
+        self._on_ready(url)
 
     async def _watch_loop(self) -> None:
         with self._watch.watching():

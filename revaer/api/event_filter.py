@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from revaer.api.filters import parse_states, refuse, split_list
 from revaer.api.keys import torrent_key
 from revaer.api.readmodel import ReadModel
-from revaer.events import EVENT_KINDS, Event, HealthChanged, ProgressReported, StateChanged, TorrentAdded
+from revaer.events import (
+    EVENT_KINDS,
+    CatalogueListed,
+    Event,
+    HealthChanged,
+    ProgressReported,
+    StateChanged,
+    TorrentAdded,
+)
 from revaer.types import TorrentId, TorrentState, TorrentView
 
 EVENT_FILTERS = frozenset({"torrent", "event", "state", "category", "tags"})
@@ -40,13 +48,13 @@ class EventFilter:
 
     def wants_kind(self, event: Event) -> bool:
         """Tell whether the kind of an event is wanted."""
-        return not self.kinds or event.kind in self.kinds
+        return event.kind in (self.kinds or EVENT_KINDS)
 
     def accepts(self, event: Event, model: ReadModel) -> bool:
         """Tell whether an event that stands for itself passes. `model` knows the torrents."""
         if not self.is_about_torrents:
             return True
-        if isinstance(event, HealthChanged | ProgressReported):
+        if isinstance(event, HealthChanged | ProgressReported | CatalogueListed):
             return False
         view = event.view if isinstance(event, TorrentAdded) else model.remember(event.torrent_id)
         if view is None:

@@ -102,13 +102,15 @@ def _by_tracker(values: frozenset[str]) -> Predicate:
 
 
 def _by_extension(values: frozenset[str]) -> Predicate:
-    endings = tuple(f".{value.lower().removeprefix('.')}" for value in values)
+    """Any wanted file counts; before the files are known, the name that the torrent goes by."""
+    wanted = frozenset(value.lower().removeprefix(".") for value in values)
+    endings = tuple(f".{value}" for value in wanted)
 
     def accepts(view: TorrentView) -> bool:
-        descriptor = view.descriptor
-        return (descriptor.name or "").lower().endswith(endings) or (descriptor.content_path or "").lower().endswith(
-            endings
-        )
+        extensions = view.descriptor.extensions
+        if extensions is None:
+            return (view.descriptor.name or "").lower().endswith(endings)
+        return not wanted.isdisjoint(extensions)
 
     return accepts
 

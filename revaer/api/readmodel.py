@@ -6,7 +6,6 @@ session uses. When it missed something (it lagged, or the session came back afte
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
@@ -17,8 +16,10 @@ import trio
 
 from actors import ActorError, ActorRef, Bus, Lagged, Reporter, Stamped, Subscription
 from revaer.events import (
+    CatalogueListed,
     Completed,
     Event,
+    FilesDiscovered,
     MetadataUpdated,
     ProgressReported,
     StateChanged,
@@ -40,7 +41,8 @@ CHUNK = 400
 BUFFER = 20_000
 DEPARTED = 10_000
 SNAPSHOT_SECONDS = 10.0
-POLL_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""How often to look whether the session was started anew while nothing is published."""
 RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 
@@ -58,7 +60,7 @@ class ReadModel:
         order: the torrents in the default order. Read only.
         seq: number of the last event taken in.
         structure: grows whenever more than progress changed.
-        loading: whether the session is still restoring torrents of an earlier run.
+        loading: whether torrents of an earlier run may be missing.
     """
 
     def __init__(
@@ -77,15 +79,16 @@ class ReadModel:
         self._departed: OrderedDict[TorrentId, TorrentView] = OrderedDict()
         self._counts: Counter[str] = Counter()
         self._ready = trio.Event()
+        self._is_patched = False
         self._advanced = trio.lowlevel.ParkingLot()
 
     @property
     def ready(self) -> bool:
-        """Whether there was a snapshot yet."""
+        """Whether every torrent that the session knows is here, or was before the session was started anew."""
         return self._ready.is_set()
 
     async def wait_ready(self) -> None:
-        """Wait for the first snapshot."""
+        """Wait until every torrent that the session knows is here."""
         await self._ready.wait()
 
     async def reached(self, seq: int) -> None:
@@ -113,7 +116,8 @@ class ReadModel:
             with self._bus.subscribe("readmodel", capacity=BUFFER) as events:
                 generation = self._session.generation
                 await self._load(await self._ask_snapshot())
-                self._health.up()
+                if self.ready:
+                    self._health.up()
                 is_open = await self._follow(events, generation)
 
     async def _ask_snapshot(self) -> CatalogueSnapshot:
@@ -127,8 +131,9 @@ class ReadModel:
                 attempt += 1
 
     async def _load(self, snapshot: CatalogueSnapshot) -> None:
-        """Take a snapshot in. While torrents are still being restored, those known before and not listed yet stay."""
+        """Take a snapshot in. While torrents may be missing from it, those known before stay."""
         views = dict(self.views) if snapshot.loading else {}
+        self._is_patched = bool(views)
         for start in range(0, len(snapshot.views), CHUNK):
             views.update((view.id, view) for view in snapshot.views[start : start + CHUNK])
             await trio.lowlevel.checkpoint()
@@ -145,17 +150,17 @@ class ReadModel:
         self.loading = snapshot.loading
         self.structure += 1
         self._advance(snapshot.seq)
-        self._ready.set()
+        if snapshot.listed:
+            self._ready.set()
 
     async def _follow(self, events: Subscription[Event], generation: int) -> bool:
         """Fold events until a new snapshot is needed (True) or no more will come (False)."""
-        reload_at = trio.current_time() + POLL_SECONDS if self.loading else math.inf
         since_checkpoint = 0
-        while self._session.generation == generation and trio.current_time() < reload_at:
+        while self._session.generation == generation:
             item = events.try_next()
             if item is None:
                 since_checkpoint = 0
-                with trio.move_on_after(POLL_SECONDS):
+                with trio.move_on_after(LOOK_SECONDS):
                     item = await anext(events, None)
                     if item is None:
                         return False
@@ -164,11 +169,22 @@ class ReadModel:
                 log.warning("read_model_lagged", missed=item.missed)
                 return True
             if item is not None and item.seq > self.seq:
+                if isinstance(item.event, CatalogueListed) and not self._settle(item.event):
+                    return True
                 await self._apply(item)
                 self._advance(item.seq)
             since_checkpoint += 1
             if since_checkpoint % CHUNK == 0:
                 await trio.lowlevel.checkpoint()
+        return True
+
+    def _settle(self, listed: CatalogueListed) -> bool:
+        """Note that the list came; tell whether it is what is here now."""
+        if listed.complete and self._is_patched:
+            return False
+        self.loading = not listed.complete
+        self._health.up()
+        self._ready.set()
         return True
 
     def _advance(self, seq: int) -> None:
@@ -183,10 +199,10 @@ class ReadModel:
                 self._put(fold(view, event, stamped.at))
             case TorrentRemoved(torrent_id=torrent_id):
                 self._drop(torrent_id)
-            case StateChanged() | MetadataUpdated() | Completed() as event:
+            case StateChanged() | MetadataUpdated() | FilesDiscovered() | Completed() as event:
                 known = self.views.get(event.torrent_id)
-                if known is not None:
-                    self._put(fold(known, event, stamped.at))
+                if known is not None and (changed := fold(known, event, stamped.at)) is not known:
+                    self._put(changed)
             case _:
                 return
 

@@ -76,7 +76,7 @@ class EngineProfile(Document):
         default="pread", description="How the engine reads and writes files."
     )
     max_queued_disk_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 30)] = Field(
-        default=32 << 20, description="Received bytes that may wait for the disk."
+        default=100 << 20, description="Received bytes that may wait for the disk."
     )
     user_agent: Annotated[str, Field(max_length=128)] = Field(
         default="", description="Name told to trackers; empty is ours."

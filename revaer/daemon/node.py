@@ -41,7 +41,7 @@ from revaer.daemon.options import ServeOptions
 from revaer.daemon.parts import Parts
 from revaer.database.messages import Database, DatabaseStatus, InvalidDatabaseUrl, MigrationError
 from revaer.database.service import open_database
-from revaer.events import Event, HealthChanged, coalescing_key, merge
+from revaer.events import Event, HealthChanged, coalescing_key, fences, merge
 from revaer.security.authenticate import Authenticator
 from revaer.telemetry.metrics import Metrics
 
@@ -76,7 +76,7 @@ class Node:
         self._configuration = configuration
         self._directory = directory
         self._epoch = 0
-        self._bus: Bus[Event] = Bus(key=coalescing_key, merge=merge)
+        self._bus: Bus[Event] = Bus(key=coalescing_key, merge=merge, fences=fences)
         self._metrics = Metrics()
         self._stopping = trio.CancelScope()
         self._failure: DaemonError | None = None

@@ -11,11 +11,14 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+import structlog
 import trio
 
 from revaer.resume.documents import encode_options
 from revaer.resume.messages import ForgetIntent, Intent, PersistIntent, ResumeRefusal, UpdateIntent
 from revaer.types import TorrentId
+
+log = structlog.get_logger(__name__)
 
 MAX_WORK: Final = 256
 """How many torrents one transaction may concern."""
@@ -54,6 +57,14 @@ class Pending:
         """Answer it: done, or refused. The first answer holds."""
         if self._done.is_set():
             return
+        if refusal is not None:
+            log.info(
+                "intent_change_refused",
+                change=type(self.request).__name__,
+                torrent_id=self.torrent_id,
+                request_id=self.request.request_id,
+                reason=str(refusal),
+            )
         self._refusal = refusal
         self._done.set()
 

@@ -287,19 +287,19 @@ class Loader:
     def _with_record(
         self, intent: Intent, detail: str, on_disk: bytes | BrokenFile | None, places: Mapping[str, str]
     ) -> Recovered:
-        torrent_id = intent.torrent_id
+        torrent_id, record_detail = intent.torrent_id, ""
         if isinstance(on_disk, BrokenFile):
             reason = f"was unusable: {on_disk}; {places[torrent_id + record_format.SUFFIX]}"
             self._problems.add(
                 records.problem_of(torrent_id), f"the fast-resume record of torrent {torrent_id} {reason}"
             )
-            detail = "; ".join(filter(None, (detail, f"its record {reason}")))
+            record_detail = f"its record {reason}"
         newest = self._records.newest(torrent_id)
         record = newest if newest is not None else on_disk
         if isinstance(record, bytes):
-            return Recovered(intent, record, RecordVerdict.GOOD, detail)
+            return Recovered(intent, record, RecordVerdict.GOOD, detail, record_detail)
         verdict = RecordVerdict.MISSING if on_disk is None else RecordVerdict.QUARANTINED
-        return Recovered(intent, None, verdict, detail)
+        return Recovered(intent, None, verdict, detail, record_detail)
 
     async def _clear_orphans(self, directory: Scan, found: _Found, rows: Rows) -> None:
         orphans = sorted(directory.records.keys() - found.intents.keys() - rows.keys())

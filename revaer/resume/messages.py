@@ -1,9 +1,13 @@
-"""What others may say to the resume store: keep an intent, forget it, load everything, keep a fast-resume record."""
+"""What others may say to the resume store: keep an intent, forget it, load everything, keep a fast-resume record.
+
+`request_id` names the request of the outside that a change is made for, if any: log lines about the change have it.
+What is asked is the same whoever asks, so it does not count when messages are compared.
+"""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from actors import Refused, Request
@@ -70,6 +74,7 @@ class PersistIntent(Request[None]):
     """
 
     intent: Intent
+    request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class UpdateIntent(Request[None]):
     """
 
     intent: Intent
+    request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ class ForgetIntent(Request[None]):
     """Delete an intent and its files for good; unknown ids are fine. Raises: StoreUnavailable."""
 
     torrent_id: TorrentId
+    request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +129,22 @@ class RecordVerdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """One torrent as loaded: the intent that wins, the record when it is usable, and why not otherwise."""
+    """One torrent as loaded: the intent that wins, and the record when it is usable.
+
+    `intent_detail` tells where database and last-known copy differed and what became of it, `record_detail` why a
+    record could not be used and where it is now; both are empty when there is nothing to tell.
+    """
 
     intent: Intent
     record: bytes | None
     verdict: RecordVerdict
-    detail: str = ""
+    intent_detail: str = ""
+    record_detail: str = ""
+
+    @property
+    def detail(self) -> str:
+        """Everything that is to be told, empty when nothing is."""
+        return "; ".join(filter(None, (self.intent_detail, self.record_detail)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import assert_never
 
 from revaer.session.admitting import Admission
 from revaer.session.core import Core
-from revaer.session.describe import content_path
 from revaer.session.faults import FaultKind
 from revaer.session.messages import (
     Act,
@@ -26,6 +24,7 @@ from revaer.session.messages import (
     SetRate,
     SetSequential,
 )
+from revaer.session.moves import MoveDesk
 from revaer.session.progress import ProgressDesk
 from revaer.session.saving import RecordKeeper
 from revaer.session.storage import StorageWatch
@@ -39,6 +38,7 @@ class ActionDesk:
     Args:
         core: the shared parts.
         admission: brings a torrent into the engine that is not there yet.
+        moves: moves payload.
         progress: shows states, and is asked for fresh figures.
         records: saves records after changes.
         storage: looks at the storage of a failed torrent that is resumed.
@@ -49,12 +49,14 @@ class ActionDesk:
         core: Core,
         *,
         admission: Admission,
+        moves: MoveDesk,
         progress: ProgressDesk,
         records: RecordKeeper,
         storage: StorageWatch,
     ) -> None:
         self._core = core
         self._admission = admission
+        self._moves = moves
         self._progress = progress
         self._records = records
         self._storage = storage
@@ -103,7 +105,7 @@ class ActionDesk:
                 )
                 self._core.catalogue.amend(torrent, max_download_bps=down, max_upload_bps=up)
             case Move(download_dir):
-                await self._move(torrent, download_dir)
+                await self._moves.move(torrent, download_dir)
             case SetPieceDeadline(piece, deadline_ms):
                 await self._fetch(torrent)
                 await call(engine.set_piece_deadline(torrent.id, piece, deadline_ms=deadline_ms))
@@ -161,37 +163,27 @@ class ActionDesk:
         look = await core.disk.prepare(torrent.options.download_dir)
         if not look.is_usable:
             raise ActionRefused(f"{torrent.options.download_dir} cannot be used: {look.reason}")
-        torrent.is_rechecking = True
-        if not torrent.present:
-            await self._admission.recheck(torrent)
-        else:
-            if torrent.fault is not None:
-                await core.gate.call(core.engine.resume(torrent.id, auto_managed=False))
-            await core.gate.call(core.engine.recheck(torrent.id))
-            torrent.fault = None
+        torrent.is_rechecking = True  # before the engine can tell that it ended
+        try:
+            await self._check(torrent)
+        except SessionRefusal:
+            torrent.is_rechecking = False
+            raise
+        if torrent.fault is not None:
+            torrent.is_rechecking = False
+            raise ActionRefused(torrent.fault.message)
         self._storage.release(torrent)
 
-    async def _move(self, torrent: Torrent, download_dir: str) -> None:
+    async def _check(self, torrent: Torrent) -> None:
         core = self._core
-        await self._fetch(torrent)
-        if download_dir == torrent.options.download_dir:
+        if not torrent.present:
+            await self._admission.recheck(torrent)
             return
-        look = await core.disk.prepare(download_dir)
-        if not look.is_usable:
-            raise ActionRefused(f"{download_dir} cannot be used: {look.reason}")
-        await core.intents.update(torrent, moving_to=download_dir)
-        try:
-            await core.gate.call(core.engine.move(torrent.id, download_dir), within=math.inf)
-        except SessionRefusal:
-            core.intents.owe(torrent.id)
-            raise
-        torrent.options = replace(torrent.options, download_dir=download_dir)
-        path = torrent.view.descriptor.content_path
-        if path is not None:
-            path = content_path(download_dir, path.rsplit("/", 1)[-1])
-        core.catalogue.amend(torrent, download_dir=download_dir, content_path=path)
-        core.intents.owe(torrent.id)
-        self._records.want(torrent)
+        if torrent.fault is not None:
+            await core.gate.call(core.engine.resume(torrent.id, auto_managed=False))
+        await core.gate.call(core.engine.recheck(torrent.id))
+        torrent.is_doubtful = False
+        torrent.fault = None
 
     async def _queue(self, torrent: Torrent, position: int | str) -> None:
         place = self._place(torrent, position)

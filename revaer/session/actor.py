@@ -30,6 +30,7 @@ from revaer.session.messages import (
     SessionMessage,
     Snapshot,
 )
+from revaer.session.origin import traced
 from revaer.session.port import EngineFactory, EngineSettings
 from revaer.session.timing import Timing
 
@@ -103,21 +104,21 @@ class SessionActor(Actor[SessionMessage]):
         parts = self._running
         match message:
             case AddTorrent():
-                return later(message, partial(parts.adding.add, message))
+                return later(message, traced(message.request_id, partial(parts.adding.add, message)))
             case RemoveTorrent():
-                return later(message, partial(parts.removing.remove, message))
+                return later(message, traced(message.request_id, partial(parts.removing.remove, message)))
             case Act():
-                return later(message, partial(parts.actions.act, message))
+                return later(message, traced(message.request_id, partial(parts.actions.act, message)))
             case Select():
-                return later(message, partial(parts.selecting.select, message))
+                return later(message, traced(message.request_id, partial(parts.selecting.select, message)))
             case Inspect():
-                return later(message, partial(parts.selecting.inspect, message))
+                return later(message, traced(message.request_id, partial(parts.selecting.inspect, message)))
             case Snapshot():
                 return answer(message, parts.core.catalogue.snapshot())
             case ReportEngine():
                 return answer(message, self._report())
             case ConnectPeer():
-                return later(message, partial(parts.actions.connect, message))
+                return later(message, traced(message.request_id, partial(parts.actions.connect, message)))
             case _:
                 assert_never(message)
 
@@ -144,7 +145,7 @@ class SessionActor(Actor[SessionMessage]):
             peers=figures.peers,
             alerts=figures.notifications,
             alerts_dropped=figures.dropped,
-            records_pending=parts.records.pending,
+            records_pending=parts.records.pending + parts.records.unconfirmed,
         )
 
 

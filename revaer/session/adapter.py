@@ -269,7 +269,7 @@ class LibtorrentEngine:
         if not entry.files:
             return ()
         try:
-            counted = await self._lane.run(entry.handle.file_progress, self._library.piece_granularity)
+            counted = await self._lane.run(self._library.file_progress, entry.handle)
         except RuntimeError as error:
             raise EngineRefused(f"the engine has no torrent {torrent_id}") from error
         return tuple(counted)

@@ -9,7 +9,7 @@ from revaer.resume.messages import Intent
 from revaer.selection.messages import Decision, InvalidPattern
 from revaer.session.catalogue import hashes_of
 from revaer.session.core import Core
-from revaer.session.describe import Source, discovery, engine_spec, new_torrent, priorities_of
+from revaer.session.describe import Source, engine_spec, new_torrent, priorities_of
 from revaer.session.messages import (
     ActionRefused,
     AddTorrent,
@@ -63,6 +63,7 @@ class AddDesk:
         core = self._core
         parsed = source.parsed
         priorities = None if parsed is None else priorities_of(parsed.files, decisions)
+        found = None if parsed is None else await core.survey(intent.torrent_id, parsed.files, decisions)
         spec = engine_spec(intent.torrent_id, intent.options, source, priorities=priorities)
         try:
             await core.gate.call(core.engine.add(spec))
@@ -76,11 +77,11 @@ class AddDesk:
             if isinstance(error.__cause__, InvalidMetainfo):
                 raise InvalidSource(_pointer(source), str(error)) from error
             raise
-        torrent = new_torrent(intent, source, decisions, now=core.wall())
+        torrent = new_torrent(intent, source, found, now=core.wall())
         torrent.present = True
         core.catalogue.enter(torrent)
-        if parsed is not None:
-            core.catalogue.announce(torrent, discovery(torrent.id, parsed.files, decisions))
+        if found is not None:
+            core.catalogue.announce(torrent, found)
         self._on_added(torrent)
         return torrent.view
 

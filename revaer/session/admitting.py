@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from revaer.events import SelectionReconciled
-from revaer.resume.messages import Recovered, ResumeRefusal
+from revaer.resume.messages import Recovered, ResumeRefusal, UnknownIntent
 from revaer.session.core import Core
-from revaer.session.describe import content_path, engine_spec
+from revaer.session.describe import differences, engine_spec
 from revaer.session.disk import Lane
 from revaer.session.faults import Fault, missing_directory, missing_files, refused, unreadable, unusable_directory
-from revaer.session.messages import ActionRefused, SessionUnavailable
+from revaer.session.messages import ActionRefused, SessionUnavailable, UnknownTorrent
 from revaer.session.planning import Plan, make_plans, study
 from revaer.session.policy import reconciliation
 from revaer.session.port import AddSpec
@@ -32,8 +32,11 @@ class Admission:
     Args:
         core: the shared parts.
         verifier: where pieces are hashed.
+        finish_move: finishes an interrupted move, or says why that cannot be done.
         refresh: shows a torrent's state.
         hold: lets a torrent wait for its storage.
+        on_clash: called with a torrent that the engine refused; tells whether another one is the same torrent, and then
+            sees to both.
         on_admitted: called with a torrent that the engine has now.
     """
 
@@ -42,14 +45,18 @@ class Admission:
         core: Core,
         verifier: Lane,
         *,
+        finish_move: Callable[[Torrent], Awaitable[Fault | None]],
         refresh: Callable[[Torrent], None],
         hold: Callable[[Torrent, Fault], None],
+        on_clash: Callable[[Torrent], bool],
         on_admitted: Callable[[Torrent], None],
     ) -> None:
         self._core = core
         self._verifier = verifier
+        self._finish_move = finish_move
         self._refresh = refresh
         self._hold = hold
+        self._on_clash = on_clash
         self._on_admitted = on_admitted
         self._pending: dict[TorrentId, Plan] = {}
         self._doubtful: set[TorrentId] = set()
@@ -79,30 +86,58 @@ class Admission:
         plan = self._pending.pop(torrent.id, None)
         if plan is None:
             try:
-                recovered = await self._core.store.load_one(torrent.id)
+                plan = await self._load(torrent)
             except ResumeRefusal as error:
                 self._fail(torrent, unreadable(str(error)))
                 return
-            plan = (await self.plan([recovered]))[0]
         try:
             await self.admit(torrent, plan)
         except SessionUnavailable:
             self._pending[torrent.id] = plan
             raise
 
-    async def recheck(self, torrent: Torrent) -> None:
-        """Bring a torrent into the engine without its record, so that the engine looks at every file.
+    async def look_up(self, torrent: Torrent) -> Plan:
+        """Read what is stored of a torrent, its record included.
 
         Raises:
+            UnknownTorrent: nothing is stored of it any more.
+            SessionUnavailable: the store does not answer.
+        """
+        try:
+            return await self._core.lane.run(study, await self._load(torrent))
+        except UnknownIntent as error:
+            raise UnknownTorrent(torrent.id) from error
+
+    async def recheck(self, torrent: Torrent) -> None:
+        """Bring a torrent into the engine without its record, and have the engine look at every file.
+
+        Raises:
+            UnknownTorrent: nothing is stored of it any more.
+            ActionRefused: the engine does not check it.
             SessionUnavailable: the store, the disk or the engine does not answer.
         """
         self._pending.pop(torrent.id, None)
-        recovered = await self._core.store.load_one(torrent.id)
-        plan = (await self.plan([replace(recovered, record=None)]))[0]
-        await self.admit(torrent, plan)
+        try:
+            plan = await self._load(torrent, with_record=False)
+        except UnknownIntent as error:
+            raise UnknownTorrent(torrent.id) from error
+        await self.admit(torrent, plan, checks_all=True)
+        if torrent.present:
+            await self._core.gate.call(self._core.engine.recheck(torrent.id))
 
-    async def admit(self, torrent: Torrent, plan: Plan) -> None:
+    async def _load(self, torrent: Torrent, *, with_record: bool = True) -> Plan:
+        """Read what is stored of a torrent. Raises ResumeRefusal, SessionUnavailable."""
+        recovered = await self._core.store.load_one(torrent.id)
+        self._core.catalogue.tell(torrent, differences(recovered))
+        return (await self.plan([recovered if with_record else replace(recovered, record=None)]))[0]
+
+    async def admit(self, torrent: Torrent, plan: Plan, *, checks_all: bool = False) -> None:
         """Look at the storage of a torrent and hand it to the engine; the caller has its turn.
+
+        Args:
+            torrent: a torrent that the engine does not have.
+            plan: what is stored of it.
+            checks_all: whether the engine will look at every file itself.
 
         Raises:
             SessionUnavailable: the disk or the engine does not answer.
@@ -116,7 +151,7 @@ class Admission:
         if fault is not None:
             self._hold(torrent, fault)
             return
-        have = await self._verified(torrent, plan)
+        have = None if checks_all else await self._verified(torrent, plan)
         spec = engine_spec(
             torrent.id,
             torrent.options,
@@ -125,14 +160,18 @@ class Admission:
             record=plan.recovered.record,
             have=have,
         )
+        if checks_all:
+            spec = replace(spec, seed_mode=False)
         if torrent.removing is not None:
             spec = replace(spec, paused=True, auto_managed=False)
         try:
             await self._add(torrent, spec)
         except ActionRefused as error:
-            self._fail(torrent, refused(str(error)))
+            if not self._on_clash(torrent):
+                self._fail(torrent, refused(str(error)))
             return
         torrent.present = True
+        torrent.is_doubtful = False
         torrent.fault = None
         await core.place(torrent.id, torrent.options)
         self._reconcile(torrent, plan)
@@ -165,11 +204,10 @@ class Admission:
         self._doubtful.discard(torrent.id)
 
     async def _storage_fault(self, torrent: Torrent, plan: Plan) -> Fault | None:
-        """Return what is wrong with the torrent's directory or files; adopts the target of an interrupted move."""
+        """Return what is wrong with the torrent's directory or files; finishes an interrupted move before."""
         core = self._core
-        target = plan.intent.moving_to
-        if target is not None:
-            await self._settle_move(torrent, plan, target)
+        if torrent.moving_to is not None and (fault := await self._finish_move(torrent)) is not None:
+            return fault
         directory = torrent.options.download_dir
         if plan.source.parsed is None:
             return None
@@ -183,21 +221,15 @@ class Admission:
         missing = (await core.disk.first_missing([plan.paths(directory)]))[0]
         return None if missing is None else missing_files(missing)
 
-    async def _settle_move(self, torrent: Torrent, plan: Plan, target: str) -> None:
-        """Decide where the payload is after a move that was interrupted: where all its files are."""
-        options, parsed = torrent.options, plan.source.parsed
-        if parsed is not None:
-            old, new = await self._core.disk.first_missing([plan.paths(options.download_dir), plan.paths(target)])
-            if new is None and old is not None:
-                torrent.options = replace(options, download_dir=target)
-                path = content_path(target, parsed.name)
-                self._core.catalogue.amend(torrent, download_dir=target, content_path=path)
-        self._core.intents.owe(torrent.id)
-
     async def _verified(self, torrent: Torrent, plan: Plan) -> list[bool] | None:
-        """Hash what the record does not claim, when the last stop was not clean."""
+        """Hash what the record does not claim, when the last stop was not clean or writing failed."""
         metainfo = plan.source.metainfo
-        if self.was_clean or metainfo is None or not plan.is_verifiable or torrent.removing is not None:
+        if (
+            (self.was_clean and not torrent.is_doubtful)
+            or metainfo is None
+            or not plan.is_verifiable
+            or torrent.removing is not None
+        ):
             return None
         left = threading.Event()
         look = partial(whole_pieces, metainfo, torrent.options.download_dir, plan.have or [], is_cancelled=left.is_set)

@@ -23,6 +23,7 @@ from revaer.session.faults import Fault
 from revaer.session.gate import EngineGate
 from revaer.session.intents import Intents
 from revaer.session.magnets import MagnetDesk
+from revaer.session.moves import MoveDesk, MoveFinisher
 from revaer.session.port import Engine
 from revaer.session.progress import ProgressDesk
 from revaer.session.removing import RemoveDesk
@@ -94,9 +95,9 @@ class Assembly:
         self.records = RecordKeeper(engine, catalogue, store, timing)
         self._network = NetworkReport(_up(health, "network"))
         self._trackers = TrackerReport(_up(health, "tracker"), trio.current_time)
-        self._connect(StorageReport(_up(health, "storage")), lanes("verify", 2))
+        self._connect(StorageReport(_up(health, "storage")), verifier=lanes("verify", 2), mover=lanes("move", 1))
 
-    def _connect(self, storage_report: StorageReport, verifier: Lane) -> None:
+    def _connect(self, storage_report: StorageReport, *, verifier: Lane, mover: Lane) -> None:
         """Make the desks; those that need each other meet through callbacks."""
         core, records = self.core, self.records
         self.completing = CompletionDesk(core, on_completed=self._completed)
@@ -105,6 +106,7 @@ class Assembly:
             on_done=self.completing.begin,
             on_change=records.touch,
             on_lost_metadata=lambda torrent: self.magnets.lost(torrent),  # noqa: PLW0108 (made further down)
+            on_error=lambda torrent, message: self.storage.stopped(torrent, message),  # noqa: PLW0108 (made further down)
         )
         refresh = self.progress.refresh
         self.storage = StorageWatch(
@@ -113,17 +115,37 @@ class Assembly:
             readmit=lambda torrent: self.admission.readmit(torrent),  # noqa: PLW0108 (made further down)
             report=storage_report,
         )
+        finisher = MoveFinisher(core, mover)
         self.admission = Admission(
-            core, verifier, refresh=refresh, hold=self._hold, on_admitted=lambda _: self.progress.ask_soon()
+            core,
+            verifier,
+            finish_move=finisher.finish,
+            refresh=refresh,
+            hold=self._hold,
+            on_clash=lambda torrent: self.magnets.clash(torrent),  # noqa: PLW0108 (made further down)
+            on_admitted=lambda _: self.progress.ask_soon(),
         )
+        self._connect_desks(finisher)
+
+    def _connect_desks(self, finisher: MoveFinisher) -> None:
+        """Make the desks that take requests, and the readers of the engine."""
+        core, records, refresh = self.core, self.records, self.progress.refresh
         self.magnets = MagnetDesk(core, readmit=self.admission.readmit, refresh=refresh, on_ready=records.want)
         self.adding = AddDesk(core, on_added=lambda _: self.progress.ask_soon())
         self.removing = RemoveDesk(
             core, fetch=self.admission.readmit, refresh=refresh, on_leaving=self._leaving, on_left=self.magnets.left
         )
         self.selecting = SelectDesk(core, self.progress, records)
+        moves = MoveDesk(
+            core,
+            finisher,
+            readmit=self.admission.readmit,
+            study=self.admission.look_up,
+            release=self.storage.release,
+            records=records,
+        )
         self.actions = ActionDesk(
-            core, admission=self.admission, progress=self.progress, records=records, storage=self.storage
+            core, admission=self.admission, moves=moves, progress=self.progress, records=records, storage=self.storage
         )
         self.restoring = Restoration(
             core, self.admission, finish_removal=self.removing.defer, refresh=refresh, report=self._loading
@@ -148,7 +170,9 @@ class Assembly:
     async def stop(self) -> None:
         """End orderly: what begins work ends first, then everything is saved and the engine closed."""
         self._quiet.cancel()
-        await stop_orderly(self.core, self.records, may_mark_clean=self.restoring.is_done, budget=self.core.timing.stop)
+        await stop_orderly(
+            self.core, self.records, may_mark_clean=self.restoring.leaves_no_doubt, budget=self.core.timing.stop
+        )
         self._stopped = True
 
     async def keep_engine(self) -> None:

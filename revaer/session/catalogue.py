@@ -1,12 +1,15 @@
 """The catalogue of live torrents: by identity, and by every info-hash that any of them has.
 
+An event carries the id of the request that the work at hand is done for. Batches of figures carry none: they are about
+many torrents.
+
 Views change in one way: an event is published and `revaer.events.fold` applies it, with the time the bus stamped. So a
 reader who folds the same events has the same catalogue. Publishing and folding happen without a checkpoint in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -14,6 +17,7 @@ import trio
 
 from actors import Bus
 from revaer.events import (
+    CatalogueListed,
     Completed,
     Event,
     FilesDiscovered,
@@ -26,6 +30,7 @@ from revaer.events import (
     fold,
 )
 from revaer.session.messages import CatalogueSnapshot, SessionUnavailable, UnknownTorrent
+from revaer.session.origin import current_request
 from revaer.session.torrent import Torrent
 from revaer.types import Descriptor, InfoHash, Progress, StateView, TorrentId
 
@@ -47,6 +52,7 @@ class Catalogue:
         self._torrents: dict[TorrentId, Torrent] = {}
         self._by_hash: dict[str, TorrentId] = {}
         self._reserved: dict[str, trio.Event] = {}
+        self._left: set[TorrentId] = set()
         self._listed = trio.Event()
         self._loading = True
 
@@ -104,7 +110,14 @@ class Catalogue:
     def mark_listed(self, *, complete: bool) -> None:
         """Note that the torrents of an earlier run are here; `complete` tells that none can be missing."""
         self._loading = not complete
+        if complete:
+            self._left.clear()
         self._listed.set()
+        self._bus.publish(CatalogueListed(complete))
+
+    def is_new(self, torrent_id: TorrentId) -> bool:
+        """Tell whether a torrent of an earlier run was never here: one that left meanwhile is not listed again."""
+        return torrent_id not in self._torrents and torrent_id not in self._left
 
     @asynccontextmanager
     async def reserve(self, keys: tuple[str, ...]) -> AsyncIterator[None]:
@@ -133,8 +146,10 @@ class Catalogue:
 
     def leave(self, torrent: Torrent, *, data_deleted: bool) -> None:
         """Let a torrent go and announce it; its hashes are free then."""
-        self._bus.publish(TorrentRemoved(torrent.id, data_deleted))
+        self._bus.publish(TorrentRemoved(torrent.id, data_deleted), request_id=current_request())
         del self._torrents[torrent.id]
+        if self._loading:
+            self._left.add(torrent.id)
         for value in hashes_of(torrent.view.descriptor.hashes):
             if self._by_hash.get(value) == torrent.id:
                 del self._by_hash[value]
@@ -147,9 +162,12 @@ class Catalogue:
         self._publish(torrent, StateChanged(torrent.id, shown.kind, state))
 
     def describe(self, torrent: Torrent, descriptor: Descriptor) -> None:
-        """Announce changed facts of a torrent and index its hashes; nothing when nothing changed."""
+        """Announce changed facts of a torrent and index its hashes; nothing when nothing changed.
+
+        Which files are wanted is told by `FilesDiscovered`, and by nothing else.
+        """
         before = torrent.view.descriptor
-        names = Descriptor.__dataclass_fields__
+        names = [name for name in Descriptor.__dataclass_fields__ if name != "extensions"]
         changed = tuple(name for name in names if getattr(before, name) != getattr(descriptor, name))
         if not changed:
             return
@@ -181,13 +199,20 @@ class Catalogue:
         """Publish an event that changes nothing in a list."""
         self._publish(torrent, event)
 
+    def tell(self, torrent: Torrent, events: Iterable[FilesDiscovered | SelectionReconciled]) -> None:
+        """Publish some such events."""
+        for event in events:
+            self.announce(torrent, event)
+
     def snapshot(self) -> CatalogueSnapshot:
         """Return every view as of the last event."""
         return CatalogueSnapshot(
             seq=self._bus.seq,
             views=tuple(torrent.view for torrent in self._torrents.values()),
             loading=self._loading,
+            listed=self._listed.is_set(),
         )
 
     def _publish(self, torrent: Torrent, event: Event) -> None:
-        torrent.view = fold(torrent.view, event, self._bus.publish(event).at)
+        stamped = self._bus.publish(event, request_id=current_request())
+        torrent.view = fold(torrent.view, event, stamped.at)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from revaer.events import FilesDiscovered
 from revaer.selection.messages import Decision, SelectFunction
 from revaer.session.catalogue import Catalogue
+from revaer.session.describe import discovery
 from revaer.session.disk import DiskDesk, Lane
 from revaer.session.gate import EngineGate
 from revaer.session.intents import Intents
@@ -95,3 +97,11 @@ class Core:
         if len(files) < MANY_FILES:
             return self.select(files, rules)
         return await self.lane.run(self.select, files, rules)
+
+    async def survey(
+        self, torrent_id: TorrentId, files: Sequence[FileEntry], decisions: Sequence[Decision]
+    ) -> FilesDiscovered:
+        """Return the event that tells what the selection made of a file list."""
+        if len(files) < MANY_FILES:
+            return discovery(torrent_id, files, decisions)
+        return await self.lane.run(discovery, torrent_id, files, decisions)

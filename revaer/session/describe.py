@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from revaer.events import FilesDiscovered
-from revaer.resume.messages import Intent
+from revaer.events import FilesDiscovered, SelectionReconciled
+from revaer.resume.messages import Intent, Recovered
 from revaer.selection.messages import Decision
 from revaer.session.policy import expected_state
 from revaer.session.port import AddSpec, FileEntry, Magnet, Metainfo
 from revaer.session.torrent import Torrent
 from revaer.types import (
     Descriptor,
+    InfoHash,
     Priority,
     Progress,
     StateView,
@@ -75,11 +77,39 @@ def discovery(torrent_id: TorrentId, files: Sequence[FileEntry], decisions: Sequ
         selected=sum(decision.selected for _, decision in real),
         bytes_total=sum(file.size for file, _ in real),
         bytes_selected=sum(file.size for file, decision in real if decision.selected),
+        extensions=extensions_of(file.path for file, decision in real if decision.selected),
     )
 
 
-def describe(intent: Intent, source: Source) -> Descriptor:
-    """Return what a list shows of a torrent whose source is known."""
+def extensions_of(paths: Iterable[str]) -> frozenset[str]:
+    """Return the extensions of files, in lower case and without the dot; `tar.gz` counts as such and as `gz`."""
+    found: set[str] = set()
+    for path in paths:
+        stem, _, suffix = path.rpartition("/")[2].lower().rpartition(".")
+        if stem and suffix:
+            found.add(suffix)
+            if stem.endswith(".tar"):
+                found.add(f"tar.{suffix}")
+    return _shared(frozenset(found))
+
+
+@lru_cache(maxsize=4096)
+def _shared(extensions: frozenset[str]) -> frozenset[str]:
+    """Return one object for equal sets: most torrents have the same few."""
+    return extensions
+
+
+def differences(recovered: Recovered) -> tuple[SelectionReconciled, ...]:
+    """Return the events that tell what was wrong with what was stored of a torrent."""
+    told = (
+        ("what the database and the last-known copy said differed", recovered.intent_detail),
+        ("the fast-resume record was unusable", recovered.record_detail),
+    )
+    return tuple(SelectionReconciled(recovered.intent.torrent_id, reason, detail) for reason, detail in told if detail)
+
+
+def describe(intent: Intent, source: Source, found: FilesDiscovered | None) -> Descriptor:
+    """Return what a list shows of a torrent whose source is known; `found` is what the selection made of its files."""
     options, facts, parsed = intent.options, source.facts, source.parsed
     return Descriptor(
         hashes=intent.hashes,
@@ -97,6 +127,7 @@ def describe(intent: Intent, source: Source) -> Descriptor:
         connections_limit=options.max_connections,
         queue_position=options.queue_position,
         completed_at=intent.completed_at,
+        extensions=None if found is None else found.extensions,
     )
 
 
@@ -107,20 +138,16 @@ def first_progress(intent: Intent, wanted: int) -> Progress:
     return Progress(bytes_downloaded=wanted, bytes_total=wanted, percent_complete=100.0 if wanted else 0.0)
 
 
-def new_torrent(intent: Intent, source: Source, decisions: Sequence[Decision], *, now: float) -> Torrent:
+def new_torrent(intent: Intent, source: Source, found: FilesDiscovered | None, *, now: float) -> Torrent:
     """Return the torrent to enter into the catalogue.
 
     Args:
         intent: what is stored of it.
         source: where it comes from.
-        decisions: what the selection made of its files; empty before metadata.
+        found: what the selection made of its files; None before metadata.
         now: Unix seconds.
     """
     parsed = source.parsed
-    files = () if parsed is None else parsed.files
-    wanted = sum(
-        file.size for file, decision in zip(files, decisions, strict=True) if decision.selected and not file.pad
-    )
     first = expected_state(
         paused=intent.options.paused,
         queued=intent.options.auto_managed,
@@ -129,19 +156,26 @@ def new_torrent(intent: Intent, source: Source, decisions: Sequence[Decision], *
     )
     view = TorrentView(
         id=intent.torrent_id,
-        descriptor=describe(intent, source),
+        descriptor=describe(intent, source, found),
         state=StateView(first, now),
-        progress=first_progress(intent, wanted),
+        progress=first_progress(intent, 0 if found is None else found.bytes_selected),
         last_updated=now,
     )
     return Torrent(
         view=view,
         options=intent.options,
-        files=files,
+        files=() if parsed is None else parsed.files,
         has_metadata=parsed is not None,
         folder="" if parsed is None else folder_of(parsed),
         removing=intent.removing,
+        moving_to=intent.moving_to,
+        known_as=None if parsed is None else _one_object(parsed.hashes, intent.hashes),
     )
+
+
+def _one_object(hashes: InfoHash, same: InfoHash) -> InfoHash:
+    """Return the second of two equal objects: there are many torrents, and the first is kept by nobody."""
+    return same if hashes == same else hashes
 
 
 def with_metadata(descriptor: Descriptor, options: TorrentOptions, parsed: Metainfo) -> Descriptor:

@@ -21,6 +21,7 @@ class FaultKind(enum.Enum):
     DISK_FULL = "disk_full"
     READ_ONLY = "read_only"
     DISK = "disk"
+    MOVE = "move"
     DUPLICATE = "duplicate"
     ENGINE = "engine"
     SOURCE = "source"
@@ -28,7 +29,14 @@ class FaultKind(enum.Enum):
 
 
 STORAGE_KINDS = frozenset(
-    {FaultKind.DIRECTORY, FaultKind.FILES, FaultKind.DISK_FULL, FaultKind.READ_ONLY, FaultKind.DISK}
+    {
+        FaultKind.DIRECTORY,
+        FaultKind.FILES,
+        FaultKind.DISK_FULL,
+        FaultKind.READ_ONLY,
+        FaultKind.DISK,
+        FaultKind.MOVE,
+    }
 )
 """The kinds that end when the storage is well again."""
 
@@ -98,6 +106,33 @@ def storage_failure(directory: str, path: str, number: int, reason: str) -> Faul
         return Fault(FaultKind.DIRECTORY, text, directory)
     text = f"the disk failed at {path} ({reason}): check the disk, the torrent is tried again by itself"
     return Fault(FaultKind.DISK, text, path)
+
+
+def unfinished_move(source: str, target: str, path: str, number: int, reason: str) -> Fault:
+    """Explain that a move of the payload was interrupted and cannot be finished.
+
+    Args:
+        source: the directory that it leaves.
+        target: the directory that it goes to.
+        path: what is in the way or cannot be written.
+        number: the system's error number, EEXIST for a file that is in the way.
+        reason: what the system said.
+    """
+    advice = "check the disk"
+    if number == errno.EEXIST:
+        advice = "take it out of the way"
+    elif number in _FULL:
+        advice = "free some space"
+    elif number in _READ_ONLY:
+        advice = "make it writable for the daemon's user"
+    elif number in _GONE:
+        advice = "mount its volume or put it back"
+    return Fault(
+        FaultKind.MOVE,
+        f"its move from {source} to {target} was interrupted and cannot be finished ({path}: {reason}): {advice} and"
+        " the move goes on by itself, or move the torrent to another directory or back",
+        path,
+    )
 
 
 def duplicate(other: TorrentId, name: str) -> Fault:

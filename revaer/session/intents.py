@@ -30,6 +30,9 @@ BATCH = 64
 """How many debts are paid at the same time: the store commits them together."""
 
 
+NOT_COMPARED = "the database was away at the start, and what it has of this torrent is not known yet"
+
+
 class Intents:
     """Writes intents, and owes what could not be written yet.
 
@@ -85,6 +88,8 @@ class Intents:
         Raises:
             SessionUnavailable: it could not be stored; the old one stays, or is put back.
         """
+        if torrent.from_copy:
+            raise SessionUnavailable(NOT_COMPARED)
         intent = torrent.intent(**changes)
         if (metainfo := self._rewrites.get(torrent.id)) is not None and intent.metainfo is None:
             intent = torrent.intent(**changes, metainfo=metainfo)
@@ -157,6 +162,8 @@ class Intents:
             if torrent is None or torrent_id not in self._rewrites:
                 self._rewrites.pop(torrent_id, None)
                 return True
+            if torrent.from_copy:
+                return False
             try:
                 await self._store.update(torrent.intent(metainfo=self._rewrites[torrent_id]))
             except SessionUnavailable:

@@ -12,6 +12,7 @@ import libtorrent as lt
 from actors import BlockingLane
 from revaer.session.adapter import LibtorrentEngine, apply_problem
 from revaer.session.filenames import engine_renames
+from revaer.session.holdings import file_bytes
 from revaer.session.port import (
     AddSpec,
     Engine,
@@ -77,7 +78,6 @@ class Library:
     ignore_min_interval = int(lt.reannounce_flags_t.ignore_min_interval)
     fail_if_exist = lt.move_flags_t.fail_if_exist
     delete_files = int(lt.session.delete_files) if hasattr(lt.session, "delete_files") else 1
-    piece_granularity = int(lt.torrent_handle.piece_granularity)
 
     def __init__(self, native: NativeSettings, disk_io: str, limit_local_peers: bool) -> None:
         check_names(native)
@@ -163,6 +163,19 @@ class Library:
     def request_info(self, handle: Any) -> None:
         """Ask for a record with the info dictionary."""
         handle.save_resume_data(int(lt.save_resume_flags_t.save_info_dict))
+
+    def file_progress(self, handle: Any) -> Sequence[int]:
+        """Verified bytes per file; blocks.
+
+        libtorrent goes on counting pieces that it could not write (a full disk), but no longer claims to have them.
+        """
+        counted: list[int] = handle.file_progress(int(lt.torrent_handle.piece_granularity))
+        status = handle.status(lt.torrent_handle.query_pieces)
+        if sum(counted) <= status.total_done:
+            return counted
+        layout = handle.torrent_file().layout()
+        spans = ((layout.file_offset(index), layout.file_size(index)) for index in range(layout.num_files()))
+        return file_bytes(spans, layout.piece_length(), status.pieces)
 
     def find(self, hashes: Iterable[str]) -> Any:
         """Find a torrent by info-hash; blocks. `None` when there is none."""

@@ -17,7 +17,7 @@ import trio
 from revaer.selection.messages import Decision
 from revaer.session.catalogue import hashes_of
 from revaer.session.core import Core
-from revaer.session.describe import discovery, folder_of, priorities_of, with_metadata
+from revaer.session.describe import folder_of, priorities_of, with_metadata
 from revaer.session.faults import FaultKind, duplicate
 from revaer.session.messages import SessionRefusal, SessionUnavailable
 from revaer.session.port import MetadataArrived
@@ -69,6 +69,31 @@ class MagnetDesk:
             if torrent is not None and torrent.fault is not None and torrent.fault.kind is FaultKind.DUPLICATE:
                 self._begin(loser, partial(self._again, torrent))
 
+    def clash(self, torrent: Torrent) -> bool:
+        """Settle that the engine refused a torrent, when another one that it has is the same; tell whether one is.
+
+        The older of the two stays; the caller has the turn of the refused one.
+        """
+        same = (other for other in self._core.catalogue if other.present and other.hashes.shares(torrent.hashes))
+        rival = next((other for other in same if other is not torrent), None)
+        if rival is None:
+            return False
+        torrent.fault = duplicate(rival.id, rival.name)
+        self._losers[torrent.id] = rival.id
+        log.warning("duplicate_refused", torrent_id=torrent.id, other=rival.id)
+        self._refresh(torrent)
+        if _age(torrent) < _age(rival):
+            self._core.jobs.submit(partial(self._until_done, partial(self._displace, rival, torrent)))
+        return True
+
+    async def _displace(self, newer: Torrent, older: Torrent) -> bool:
+        """Take the newer of two that are the same out of the engine, and bring the older one in."""
+        async with self._core.turns.hold(newer.id):
+            if self._core.catalogue.get(newer.id) is newer and self._core.catalogue.get(older.id) is older:
+                await self._yield_to(older, newer)
+        self._losers.pop(older.id, None)
+        return await self._again(older)
+
     def _begin(self, torrent_id: TorrentId, work: Callable[[], Awaitable[bool]]) -> None:
         if torrent_id not in self._busy:
             self._busy[torrent_id] = None
@@ -76,10 +101,13 @@ class MagnetDesk:
 
     async def _run(self, torrent_id: TorrentId, work: Callable[[], Awaitable[bool]]) -> None:
         try:
-            while not await work():
-                await trio.sleep(self._core.timing.retry)
+            await self._until_done(work)
         finally:
             self._busy.pop(torrent_id, None)
+
+    async def _until_done(self, work: Callable[[], Awaitable[bool]]) -> None:
+        while not await work():
+            await trio.sleep(self._core.timing.retry)
 
     async def _take(self, event: MetadataArrived) -> bool:
         core = self._core
@@ -89,7 +117,7 @@ class MagnetDesk:
             if torrent is None or torrent.has_metadata or not torrent.present or torrent.removing is not None:
                 return True
             rival = self._rival(torrent, event)
-            if rival is not None and rival.view.descriptor.added_at <= torrent.view.descriptor.added_at:
+            if rival is not None and _age(rival) <= _age(torrent):
                 await self._yield_to(rival, torrent)
                 return True
             try:
@@ -112,15 +140,17 @@ class MagnetDesk:
     async def _accept(self, torrent: Torrent, event: MetadataArrived) -> None:
         core, parsed = self._core, event.parsed
         decisions: tuple[Decision, ...] = await core.decide(parsed.files, torrent.options.selection)
+        found = await core.survey(torrent.id, parsed.files, decisions)
         await core.gate.call(core.engine.set_file_priorities(torrent.id, priorities_of(parsed.files, decisions)))
         torrent.files = parsed.files
+        torrent.known_as = parsed.hashes
         torrent.folder = folder_of(parsed)
         torrent.has_metadata = True
         described = with_metadata(torrent.view.descriptor, torrent.options, parsed)
         if core.catalogue.others(described.hashes, torrent):
             described = replace(described, hashes=torrent.view.descriptor.hashes)
         core.catalogue.describe(torrent, described)
-        core.catalogue.announce(torrent, discovery(torrent.id, parsed.files, decisions))
+        core.catalogue.announce(torrent, found)
         core.intents.owe(torrent.id, metainfo=event.metainfo)
         self._refresh(torrent)
         self._on_ready(torrent)
@@ -167,3 +197,7 @@ class MagnetDesk:
             except SessionRefusal as error:
                 log.warning("readmission_failed", torrent_id=torrent.id, reason=str(error))
             return True
+
+
+def _age(torrent: Torrent) -> tuple[float, TorrentId]:
+    return (torrent.view.descriptor.added_at, torrent.id)

@@ -1,9 +1,14 @@
-"""What others may ask of the session: add, remove, act, select, inspect, and the snapshot that readers start from."""
+"""What others may ask of the session: add, remove, act, select, inspect, and the snapshot that readers start from.
+
+A request about a torrent carries the id of the request of the outside that it is made for, if any (`request_id`): the
+events that it causes and the log lines about it have it too. What is asked is the same whoever asks, so it does not
+count when requests are compared.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from actors import Refused, Request
@@ -64,6 +69,7 @@ class AddTorrent(Request[TorrentView]):
     magnet: str | None = None
     metainfo: bytes | None = None
     torrent_id: TorrentId | None = None
+    request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class RemoveTorrent(Request[None]):
 
     torrent_id: TorrentId
     delete_data: bool = False
+    request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +153,7 @@ class Act(Request[TorrentView]):
 
     torrent_id: TorrentId
     action: Action
+    request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,7 @@ class Select(Request["TorrentDetail"]):
 
     torrent_id: TorrentId
     rules: SelectionRules
+    request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +179,7 @@ class Inspect(Request[TorrentDetail]):
     """Look at one torrent closely. Raises (at the asker): UnknownTorrent."""
 
     torrent_id: TorrentId
+    request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +189,9 @@ class CatalogueSnapshot:
     seq: int
     views: tuple[TorrentView, ...]
     loading: bool
-    """True while torrents of an earlier run are still being restored."""
+    """True while torrents of an earlier run may be missing: not all are listed yet, or the list comes from copies."""
+    listed: bool = True
+    """False until every torrent of an earlier run that is known is here. `CatalogueListed` tells of changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +202,7 @@ class Snapshot(Request[CatalogueSnapshot]):
 @dataclass(frozen=True, slots=True)
 class EngineReport:
     """Facts about the engine for health pages and metrics. Rates in bytes per second, totals in bytes since the
-    start."""
+    start; `records_pending` are wanted or made and not known to be on disk."""
 
     engine: str
     listening: tuple[str, ...]
@@ -216,6 +228,7 @@ class ConnectPeer(Request[None]):
     torrent_id: TorrentId
     host: str
     port: int
+    request_id: str | None = field(default=None, compare=False)
 
 
 SessionMessage: TypeAlias = AddTorrent | RemoveTorrent | Act | Select | Inspect | Snapshot | ReportEngine | ConnectPeer

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from revaer.bencode import BencodeError, decode
+from revaer.events import FilesDiscovered
 from revaer.resume.messages import Intent, Recovered
-from revaer.selection.messages import Decision, InvalidPattern, SelectFunction
-from revaer.session.describe import Source, folder_of, priorities_of
+from revaer.selection.messages import InvalidPattern, SelectFunction
+from revaer.session.describe import Source, discovery, folder_of, priorities_of
 from revaer.session.policy import files_claimed
 from revaer.session.port import Engine, FileEntry, InvalidMetainfo, Magnet
 from revaer.session.records import record_pieces
@@ -22,7 +23,7 @@ class Plan:
     Attributes:
         recovered: what is stored.
         source: the source, read.
-        decisions: what the selection makes of its files; empty before metadata.
+        found: what the selection makes of its files; None before metadata.
         priorities: one per file; None before metadata.
         have: the pieces that the record claims; None when it claims nothing that is known.
         remembered: the file priorities of the record; None when it has none.
@@ -32,7 +33,7 @@ class Plan:
 
     recovered: Recovered
     source: Source
-    decisions: tuple[Decision, ...] = ()
+    found: FilesDiscovered | None = None
     priorities: tuple[int, ...] | None = None
     have: list[bool] | None = None
     remembered: tuple[int, ...] | None = None
@@ -75,7 +76,8 @@ def make_plan(recovered: Recovered, engine: Engine, select: SelectFunction) -> P
     except (InvalidMetainfo, InvalidPattern) as error:
         bare = Source(uri=intent.magnet, magnet=Magnet(intent.hashes, intent.options.name, (), ()))
         return Plan(recovered, bare, trouble=str(error))
-    return Plan(recovered, source, decisions=decisions, priorities=priorities_of(parsed.files, decisions))
+    found = discovery(intent.torrent_id, parsed.files, decisions)
+    return Plan(recovered, source, found=found, priorities=priorities_of(parsed.files, decisions))
 
 
 def study(plan: Plan) -> Plan:

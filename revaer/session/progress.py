@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -20,6 +21,10 @@ PORTION = 2_000
 """How many torrents one batch of figures holds at most: publishing it is one step."""
 
 
+DROPPED_SECONDS = 10.0
+"""How long after a loss of notifications an error in a status is news."""
+
+
 class ProgressDesk:
     """Keeps states and figures up to date.
 
@@ -28,6 +33,7 @@ class ProgressDesk:
         on_done: called with a torrent whose wanted bytes are all there for the first time.
         on_change: called with a torrent whose record is worth saving.
         on_lost_metadata: called with a torrent whose metadata the engine has and we have not.
+        on_error: called with a torrent that the engine stopped without telling, and what it says now.
     """
 
     def __init__(
@@ -37,11 +43,14 @@ class ProgressDesk:
         on_done: Callable[[Torrent], None],
         on_change: Callable[[Torrent], None],
         on_lost_metadata: Callable[[Torrent], None],
+        on_error: Callable[[Torrent, str], None],
     ) -> None:
         self._core = core
         self._on_done = on_done
         self._on_change = on_change
         self._on_lost_metadata = on_lost_metadata
+        self._on_error = on_error
+        self._dropped_at = -math.inf
         self._figures: dict[TorrentId, Progress] = {}
         self._moving: dict[TorrentId, None] = {}
         self._spent = 0.0
@@ -57,6 +66,11 @@ class ProgressDesk:
     def ask_soon(self, *, everything: bool = False) -> None:
         """Ask the engine what changed without waiting for the tick, or for every status."""
         self._core.engine.request_statuses(everything=everything)
+
+    def dropped(self) -> None:
+        """Learn every status anew: notifications were dropped, those of failures may have been among them."""
+        self._dropped_at = trio.current_time()
+        self.ask_soon(everything=True)
 
     async def take(self, batch: StatusBatch) -> None:
         """Work through a batch of statuses."""
@@ -92,6 +106,8 @@ class ProgressDesk:
             self._on_change(torrent)
         if torrent.fault is None and status.error is None:
             self._notice(torrent, status)
+        elif torrent.fault is None and status.error is not None and now - self._dropped_at < DROPPED_SECONDS:
+            self._on_error(torrent, status.error)
         self._show_state(torrent)
         self._show_figures(torrent)
 

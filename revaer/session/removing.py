@@ -13,6 +13,7 @@ from revaer.resume.messages import Removing
 from revaer.session.core import Core
 from revaer.session.faults import unfinished_removal
 from revaer.session.messages import ActionRefused, RemoveTorrent, SessionUnavailable, UnknownTorrent
+from revaer.session.origin import current_request, on_behalf_of
 from revaer.session.policy import backoff
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
@@ -43,7 +44,7 @@ class RemoveDesk:
         self._refresh = refresh
         self._on_leaving = on_leaving
         self._on_left = on_left
-        self._unfinished: dict[TorrentId, None] = {}
+        self._unfinished: dict[TorrentId, str | None] = {}
         self._news = trio.Event()
 
     async def remove(self, request: RemoveTorrent) -> None:
@@ -71,7 +72,7 @@ class RemoveDesk:
 
     def defer(self, torrent: Torrent) -> None:
         """Have a removal that is durable finished soon."""
-        self._unfinished[torrent.id] = None
+        self._unfinished[torrent.id] = current_request()
         self._news.set()
 
     async def run(self) -> None:
@@ -81,8 +82,9 @@ class RemoveDesk:
             if not self._unfinished:
                 await self._news.wait()
             self._news = trio.Event()
-            for torrent_id in list(self._unfinished):
-                await self._retry(torrent_id)
+            for torrent_id, request_id in list(self._unfinished.items()):
+                with on_behalf_of(request_id):
+                    await self._retry(torrent_id)
             failures = failures + 1 if self._unfinished else 0
             if self._unfinished:
                 with trio.move_on_after(backoff(failures, self._core.timing.retry, self._core.timing.retry_max)):

@@ -8,16 +8,17 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from revaer.resume.messages import Recovered, Recovery
+from revaer.events import SelectionReconciled
+from revaer.resume.messages import Intent, Recovered, Recovery
 from revaer.session.admitting import Admission
+from revaer.session.catalogue import hashes_of
 from revaer.session.core import Core
-from revaer.session.describe import new_torrent
+from revaer.session.describe import differences, new_torrent
 from revaer.session.faults import refused
-from revaer.session.messages import SessionRefusal, SessionUnavailable
+from revaer.session.messages import ActionRefused, SessionRefusal, SessionUnavailable
 from revaer.session.planning import Plan
 from revaer.session.policy import backoff
 from revaer.session.torrent import Torrent
-from revaer.types import TorrentId
 
 log = structlog.get_logger(__name__)
 
@@ -53,23 +54,27 @@ class Restoration:
         self._finish_removal = finish_removal
         self._refresh = refresh
         self._report = report
-        self.is_done = False
+        self._is_done = False
+        self._was_clean = False
+
+    @property
+    def leaves_no_doubt(self) -> bool:
+        """Whether nothing of an earlier run is left to be verified: it was, or the last stop was clean."""
+        return self._is_done or self._was_clean
 
     async def run(self) -> None:
         """Restore everything; returns when every torrent is in the engine or has a fault."""
         recovery = await self._load()
-        self._admission.was_clean = recovery.clean
+        self._admission.was_clean = self._was_clean = recovery.clean
         from_copies = recovery.from_copies
         await self._restore(recovery)
         while from_copies:
             self._report("the database was away at the start: the list comes from copies")
             await trio.sleep(self._core.timing.retry)
             recovery = await self._load()
-            if not recovery.from_copies:
-                from_copies = False
-                await self._reconcile(recovery)
+            from_copies = recovery.from_copies or not await self._reconcile(recovery)
         self._report("")
-        self.is_done = True
+        self._is_done = True
 
     async def _load(self) -> Recovery:
         failures = 0
@@ -90,16 +95,17 @@ class Restoration:
         listed: list[Torrent] = []
         for start in range(0, len(stored), PORTION):
             plans = await self._admission.plan(stored[start : start + PORTION])
-            new = (plan for plan in plans if self._core.catalogue.get(plan.intent.torrent_id) is None)
+            new = (plan for plan in plans if self._core.catalogue.is_new(plan.intent.torrent_id))
             listed.extend(self._enter(plan, from_copies=from_copies) for plan in new)
             await trio.lowlevel.checkpoint()
         return listed
 
     def _enter(self, plan: Plan, *, from_copies: bool) -> Torrent:
-        torrent = new_torrent(plan.intent, plan.source, plan.decisions, now=self._core.wall())
+        torrent = new_torrent(plan.intent, plan.source, plan.found, now=self._core.wall())
         torrent.from_copy = from_copies
         self._admission.await_turn(plan)
         self._core.catalogue.enter(torrent)
+        self._core.catalogue.tell(torrent, differences(plan.recovered))
         return torrent
 
     async def _admit_all(self, listed: list[Torrent]) -> None:
@@ -134,31 +140,66 @@ class Restoration:
                     return
             await trio.sleep(backoff(failures, self._core.timing.retry, self._core.timing.retry_max))
 
-    async def _reconcile(self, recovery: Recovery) -> None:
-        """Make the list from copies agree with the database, which wins."""
+    async def _reconcile(self, recovery: Recovery) -> bool:
+        """Make the list from copies agree with the database, which wins; tell whether all of it does."""
+        catalogue = self._core.catalogue
         stored = {recovered.intent.torrent_id: recovered for recovered in recovery.torrents}
-        for torrent in [torrent for torrent in self._core.catalogue if torrent.from_copy]:
-            await self._agree(torrent, stored.get(torrent.id))
-        missing: list[Recovered] = [
-            recovered for key, recovered in stored.items() if self._core.catalogue.get(TorrentId(key)) is None
-        ]
+        changed: list[Torrent] = []
+        for torrent in [torrent for torrent in catalogue if torrent.from_copy]:
+            async with self._core.turns.hold(torrent.id):
+                if catalogue.get(torrent.id) is torrent and await self._agree(torrent, stored.get(torrent.id)):
+                    changed.append(torrent)
+        missing = [recovered for key, recovered in stored.items() if catalogue.is_new(key)]
         listed = await self._list(missing, from_copies=False)
-        self._core.catalogue.mark_listed(complete=True)
-        await self._admit_all(listed)
+        agrees = not any(torrent.from_copy for torrent in catalogue)
+        if agrees:
+            catalogue.mark_listed(complete=True)
+        await self._admit_all([*changed, *listed])
+        return agrees
 
-    async def _agree(self, torrent: Torrent, recovered: Recovered | None) -> None:
+    async def _agree(self, torrent: Torrent, recovered: Recovered | None) -> bool:
+        """Make a torrent what the database says; tell whether it must be admitted anew. The caller has its turn."""
         core = self._core
-        async with core.turns.hold(torrent.id):
+        if recovered is not None and not _differs(torrent, recovered.intent):
             torrent.from_copy = False
-            if core.catalogue.get(torrent.id) is not torrent:
-                return
-            if recovered is not None and recovered.intent.options == torrent.options:
-                return
+            core.catalogue.tell(torrent, differences(recovered))
+            return False
+        if torrent.present:
             try:
-                if torrent.present:
-                    await core.gate.call(core.engine.remove(torrent.id, delete_data=False))
-                    torrent.present = False
-            except SessionRefusal as error:
+                await core.gate.call(core.engine.remove(torrent.id, delete_data=False))
+            except SessionUnavailable as error:
                 log.warning("copy_not_replaced", torrent_id=torrent.id, reason=str(error))
-                return
+                return False
+            except ActionRefused as error:
+                log.info("copy_left_already", torrent_id=torrent.id, reason=str(error))
+            torrent.present = False
+        torrent.from_copy = False
+        if recovered is None:
             core.catalogue.leave(torrent, data_deleted=False)
+            return False
+        await self._take_over(torrent, recovered)
+        return True
+
+    async def _take_over(self, torrent: Torrent, recovered: Recovered) -> None:
+        """Let a torrent be what is stored of it."""
+        plan = (await self._admission.plan([recovered]))[0]
+        fresh = new_torrent(plan.intent, plan.source, plan.found, now=self._core.wall())
+        torrent.become(fresh)
+        catalogue = self._core.catalogue
+        catalogue.describe(torrent, fresh.view.descriptor)
+        told = SelectionReconciled(torrent.id, "the copy that the start had to use was old", "the stored wish is back")
+        found = () if plan.found is None else (plan.found,)
+        catalogue.tell(torrent, (told, *differences(recovered), *found))
+        self._admission.await_turn(plan)
+        self._refresh(torrent)
+
+
+def _differs(torrent: Torrent, intent: Intent) -> bool:
+    """Tell whether the database has another wish for a torrent than its copy, or knows more of its source."""
+    wish = (intent.options, intent.removing, intent.moving_to)
+    known = {*hashes_of(torrent.view.descriptor.hashes), *hashes_of(torrent.hashes)}
+    return (
+        wish != (torrent.options, torrent.removing, torrent.moving_to)
+        or not known.issuperset(hashes_of(intent.hashes))
+        or (intent.metainfo is not None and not torrent.has_metadata)
+    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from revaer.selection.messages import Decision, InvalidPattern
 from revaer.session.core import Core
-from revaer.session.describe import discovery, priorities_of
+from revaer.session.describe import priorities_of
 from revaer.session.messages import ActionRefused, Inspect, Select, SessionRefusal, TorrentDetail
 from revaer.session.progress import ProgressDesk
 from revaer.session.saving import RecordKeeper
@@ -57,7 +57,7 @@ class SelectDesk:
                     raise
             torrent.options = options
             if torrent.has_metadata:
-                core.catalogue.announce(torrent, discovery(torrent.id, torrent.files, decisions))
+                core.catalogue.announce(torrent, await core.survey(torrent.id, torrent.files, decisions))
             self._records.want(torrent)
             self._progress.ask_soon()
             return await self._detail(torrent, decisions)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import trio
 
+from revaer.session.origin import current_request, on_behalf_of
 from revaer.types import TorrentId
 
 Job: TypeAlias = Callable[[], Awaitable[None]]
@@ -41,6 +42,8 @@ class Turns:
 class Jobs:
     """Background jobs of the session: queued, and run by a bounded number of tasks that exist only while needed.
 
+    A job is done for the request that its submitter works for.
+
     Args:
         spawn: starts a background task.
         limit: how many jobs run at the same time.
@@ -49,12 +52,12 @@ class Jobs:
     def __init__(self, spawn: Callable[[Callable[[], Awaitable[None]]], None], *, limit: int = 64) -> None:
         self._spawn = spawn
         self._limit = limit
-        self._queue: deque[Job] = deque()
+        self._queue: deque[tuple[Job, str | None]] = deque()
         self._workers = 0
 
     def submit(self, job: Job) -> None:
         """Run `job` soon."""
-        self._queue.append(job)
+        self._queue.append((job, current_request()))
         if self._workers < self._limit:
             self._workers += 1
             self._spawn(self._work)
@@ -65,6 +68,8 @@ class Jobs:
     async def _work(self) -> None:
         try:
             while self._queue:
-                await self._queue.popleft()()
+                job, request_id = self._queue.popleft()
+                with on_behalf_of(request_id):
+                    await job()
         finally:
             self._workers -= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from revaer.bencode import Value, decode, encode
+from revaer.session.holdings import file_bytes
 from revaer.session.port import AddSpec, EngineRefused, EngineState, Magnet, Metainfo, TorrentStatus
 from revaer.session.records import pack_pieces, record_pieces
 from revaer.types import InfoHash
@@ -86,15 +87,8 @@ class SimulatedTorrent:
         """Verified bytes of each file."""
         if self.parsed is None:
             return ()
-        return tuple(self._bytes_within(entry.offset, entry.offset + entry.size) for entry in self.parsed.files)
-
-    def _bytes_within(self, begin: int, end: int) -> int:
-        assert self.parsed is not None
-        length, done = self.parsed.piece_length, 0
-        for piece in range(begin // length, -(-end // length)):
-            if self.have[piece]:
-                done += min(end, (piece + 1) * length) - max(begin, piece * length)
-        return done
+        spans = ((entry.offset, entry.size) for entry in self.parsed.files)
+        return file_bytes(spans, self.parsed.piece_length, self.have)
 
     @property
     def state(self) -> EngineState:

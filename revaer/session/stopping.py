@@ -28,7 +28,7 @@ async def stop_orderly(core: Core, records: RecordKeeper, *, may_mark_clean: boo
     Args:
         core: the shared parts; the engine's events must still be read.
         records: collects the records; it must still run.
-        may_mark_clean: whether everything of the last run was restored, so that a clean mark would be true.
+        may_mark_clean: whether nothing of the last run is left to be verified, so that a clean mark would be true.
         budget: seconds it may take when nobody set an earlier deadline.
     """
     now = trio.current_time()
@@ -41,8 +41,7 @@ async def stop_orderly(core: Core, records: RecordKeeper, *, may_mark_clean: boo
     with trio.move_on_after(left * 0.25):
         paid = core.intents.owed == 0 or await core.intents.pay()
         try:
-            await core.store.flush(within=left)
-            saved = collected and paid
+            saved = await records.confirmed() and collected and paid
             if saved and may_mark_clean:
                 await core.store.mark_clean(within=left)
         except SessionRefusal as error:

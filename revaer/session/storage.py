@@ -1,9 +1,10 @@
 """Torrents whose storage failed: each is `failed` with what to do, waits, and goes on by itself when the storage is
 well.
 
-Nothing is rechecked then: what was verified is still there, which is made sure of by looking for the files. The one
-exception is an unfinished torrent that may have written into another directory of the same name (a mount point whose
-volume was gone): its claims are not trusted.
+Nothing is hashed then that was on disk before: it is still there, which is made sure of by looking for the files. What
+the engine claims of an unfinished torrent since its last record is hashed, because writing it may have failed. Only a
+torrent that may have written into another directory of the same name (the mount point of a volume that was gone) is
+rechecked.
 """
 
 from __future__ import annotations
@@ -17,10 +18,17 @@ import trio
 
 from revaer.session.core import Core
 from revaer.session.disk import Look
-from revaer.session.faults import Fault, FaultKind, missing_files, storage_failure, unusable_directory
+from revaer.session.faults import (
+    Fault,
+    FaultKind,
+    missing_files,
+    storage_failure,
+    unfinished_move,
+    unusable_directory,
+)
 from revaer.session.messages import SessionRefusal
 from revaer.session.policy import backoff
-from revaer.session.port import StorageFailed
+from revaer.session.port import EngineState, StorageFailed
 from revaer.session.reports import StorageReport
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
@@ -82,8 +90,15 @@ class StorageWatch:
         torrent = self._core.catalogue.get(event.torrent_id)
         if torrent is None or torrent.removing is not None:
             return
+        torrent.is_doubtful |= torrent.view.descriptor.completed_at is None
         directory = torrent.options.download_dir
         self.hold(torrent, storage_failure(directory, event.path or directory, event.errno, event.message))
+
+    def stopped(self, torrent: Torrent, message: str) -> None:
+        """Take from a status that the engine stopped a torrent; the notification, which says more, is lost."""
+        torrent.is_doubtful |= torrent.view.descriptor.completed_at is None
+        directory = torrent.options.download_dir
+        self.hold(torrent, storage_failure(directory, directory, 0, message))
 
     def hold(self, torrent: Torrent, fault: Fault, *, is_suspect: bool = False) -> None:
         """Let a torrent fail and wait for its storage."""
@@ -121,7 +136,7 @@ class StorageWatch:
                 if torrent is None or torrent.fault is None or not torrent.fault.is_storage:
                     del self._waiting[torrent_id]
                 else:
-                    due.setdefault(torrent.options.download_dir, []).append(torrent)
+                    due.setdefault(_awaited(torrent), []).append(torrent)
             for directory, torrents in due.items():
                 await self._look_after(directory, torrents)
 
@@ -132,7 +147,7 @@ class StorageWatch:
         """
         if torrent.fault is None or not torrent.fault.is_storage:
             return
-        look = await self._core.disk.look(torrent.options.download_dir)
+        look = await self._core.disk.look(_awaited(torrent))
         if look.is_usable:
             await self._go_on(torrent)
         else:
@@ -220,23 +235,40 @@ class StorageWatch:
 
     async def _resume(self, torrent: Torrent) -> None:
         core, options = self._core, torrent.options
+        wait = self._waiting.get(torrent.id)
+        is_suspect = wait is not None and wait.is_suspect and torrent.view.descriptor.completed_at is None
+        if torrent.is_doubtful and not is_suspect:
+            await self._admit_anew(torrent)
+            return
         if (path := await self.missing(torrent)) is not None:
             torrent.fault = missing_files(path)
             self._refresh(torrent)
             return
-        wait = self._waiting.get(torrent.id)
         await core.gate.call(core.engine.resume(torrent.id, auto_managed=options.auto_managed and not options.paused))
-        if wait is not None and wait.is_suspect and torrent.view.descriptor.completed_at is None:
+        if is_suspect:
             await core.gate.call(core.engine.recheck(torrent.id))
+            torrent.is_doubtful = False
         if options.paused:
             await core.gate.call(core.engine.pause(torrent.id))
         if torrent.status is not None:
-            torrent.status = replace(torrent.status, error=None)
+            state = EngineState.CHECKING if is_suspect else torrent.status.state
+            torrent.status = replace(torrent.status, error=None, state=state)
         torrent.fault = None
         core.engine.request_statuses(everything=False)
 
+    async def _admit_anew(self, torrent: Torrent) -> None:
+        """Take a torrent out of the engine and back in by its record, and hash what the record does not claim."""
+        await self._core.gate.call(self._core.engine.remove(torrent.id, delete_data=False))
+        torrent.present = False
+        torrent.status = None
+        await self._readmit(torrent)
+
     def _still_bad(self, torrent: Torrent, look: Look) -> None:
-        torrent.fault = unusable_directory(torrent.options.download_dir, look.number, look.reason)
+        source, target = torrent.options.download_dir, _awaited(torrent)
+        if target == source:
+            torrent.fault = unusable_directory(source, look.number, look.reason)
+        else:
+            torrent.fault = unfinished_move(source, target, target, look.number, look.reason)
         self._postpone(torrent)
         self._refresh(torrent)
 
@@ -261,6 +293,12 @@ class StorageWatch:
             first = self._core.catalogue.get(next(iter(self._waiting)))
             message = first.fault.message if first is not None and first.fault is not None else ""
         self._report.show(len(self._waiting), message)
+
+
+def _awaited(torrent: Torrent) -> str:
+    """Return the directory that a torrent waits for."""
+    is_moving = torrent.fault is not None and torrent.fault.kind is FaultKind.MOVE
+    return torrent.moving_to or torrent.options.download_dir if is_moving else torrent.options.download_dir
 
 
 def _need(torrent: Torrent) -> int:

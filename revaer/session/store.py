@@ -21,6 +21,7 @@ from revaer.resume.messages import (
     UpdateIntent,
 )
 from revaer.session.messages import SessionUnavailable
+from revaer.session.origin import current_request
 from revaer.types import TorrentId
 
 R = TypeVar("R")
@@ -46,15 +47,15 @@ class Store:
 
     async def persist(self, intent: Intent) -> None:
         """Make a new intent durable. Raises Uncertain, SessionUnavailable, IntentConflict."""
-        await self._ask(PersistIntent(intent))
+        await self._ask(PersistIntent(intent, current_request()))
 
     async def update(self, intent: Intent) -> None:
         """Replace a stored intent, its sources excepted. Raises as `persist`, and UnknownIntent."""
-        await self._ask(UpdateIntent(intent))
+        await self._ask(UpdateIntent(intent, current_request()))
 
     async def forget(self, torrent_id: TorrentId) -> None:
         """Delete an intent for good. Raises Uncertain, SessionUnavailable."""
-        await self._ask(ForgetIntent(torrent_id))
+        await self._ask(ForgetIntent(torrent_id, current_request()))
 
     async def load_all(self) -> Recovery:
         """Load everything of this node. Raises Uncertain, SessionUnavailable."""
@@ -64,8 +65,16 @@ class Store:
         """Load one torrent. Raises Uncertain, SessionUnavailable, UnknownIntent."""
         return await self._ask(LoadOne(torrent_id))
 
+    @property
+    def generation(self) -> int:
+        """The generation of the store that runs now, or that ran last."""
+        return self._resume.generation
+
     async def save(self, torrent_id: TorrentId, record: bytes) -> bool:
-        """Hand over a record to be kept; False when the store has no room or does not run now."""
+        """Hand over a record to be kept; False when the store has no room or does not run now.
+
+        What was handed over is on disk when a `flush` that was asked for after it is answered by the same generation.
+        """
         try:
             await self._resume.tell(SaveRecord(torrent_id, record), patience=1.0)
         except (ActorDown, MailboxFull):

@@ -8,7 +8,7 @@ from typing import Any
 from revaer.resume.messages import Intent, Removing
 from revaer.session.faults import Fault
 from revaer.session.port import FileEntry, TorrentStatus
-from revaer.types import TorrentId, TorrentOptions, TorrentView
+from revaer.types import InfoHash, TorrentId, TorrentOptions, TorrentView
 
 
 def payload_path(download_dir: str, folder: str, file: FileEntry) -> str:
@@ -29,10 +29,14 @@ class Torrent:
         status: the engine's last word, None before the first.
         fault: why it cannot go on, None when it can.
         present: whether the engine has it.
+        is_doubtful: whether writing failed before it was complete. The engine counts a piece as soon as its hash is
+            right, so it may claim pieces then that are not on disk.
         removing: a removal that was accepted and is not finished.
         is_finishing: whether its completion is being worked on.
         is_rechecking: whether the user asked for a recheck that has not ended.
-        from_copy: whether it was restored from a copy while the database was away.
+        moving_to: where its payload is being moved to, an interrupted move included; None when it is not.
+        known_as: every info-hash that its metadata has, None before metadata.
+        from_copy: whether it was restored from a copy, and not compared with the database since.
         rate: smoothed download rate, bytes per second.
         heard_at: monotonic time of the last status.
     """
@@ -45,9 +49,12 @@ class Torrent:
     status: TorrentStatus | None = None
     fault: Fault | None = None
     present: bool = False
+    is_doubtful: bool = False
     removing: Removing | None = None
     is_finishing: bool = False
     is_rechecking: bool = False
+    moving_to: str | None = None
+    known_as: InfoHash | None = None
     from_copy: bool = False
     rate: float = 0.0
     heard_at: float = 0.0
@@ -58,9 +65,21 @@ class Torrent:
         return self.view.id
 
     @property
+    def hashes(self) -> InfoHash:
+        """Every info-hash that it is known to have."""
+        return self.known_as or self.view.descriptor.hashes
+
+    @property
     def name(self) -> str:
         """What to call it in a message."""
         return self.view.descriptor.name or self.view.descriptor.info_hash
+
+    def become(self, stored: Torrent) -> None:
+        """Take from another form of the same torrent what is stored; the engine must not have it now."""
+        self.options, self.removing, self.moving_to = stored.options, stored.removing, stored.moving_to
+        self.files, self.folder, self.has_metadata = stored.files, stored.folder, stored.has_metadata
+        self.known_as = stored.known_as
+        self.status = self.fault = None
 
     def path_of(self, file: FileEntry) -> str:
         """Return where one of its files is."""
@@ -77,5 +96,6 @@ class Torrent:
             added_at=descriptor.added_at,
             completed_at=descriptor.completed_at,
             removing=self.removing,
+            moving_to=self.moving_to,
         )
         return replace(intent, **changes) if changes else intent

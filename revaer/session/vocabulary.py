@@ -299,6 +299,6 @@ class EngineSettings:
     max_active: int = -1
     limit_local_peers: bool = False
     disk_io: str = "pread"
-    max_queued_disk_bytes: int = 32 * 1024 * 1024
+    max_queued_disk_bytes: int = 100 * 1024 * 1024
     expected_torrents: int = 20_000
     extra: Mapping[str, int | bool | str] = field(default_factory=dict)

@@ -142,6 +142,15 @@ def test_coalesced_events_do_not_fill_the_buffer() -> None:
     assert drain(subscription) == ["a", "progress=99"]
 
 
+def test_events_do_not_coalesce_across_a_fence() -> None:
+    bus: Bus[Event] = Bus(key=key_of, fences=lambda event: event == "removed")
+    everything, figures = bus.subscribe("everything"), bus.subscribe("figures", wants=lambda event: event != "removed")
+    for event in ("progress=1", "progress=2", "removed", "progress=3", "other", "progress=4"):
+        bus.publish(event)
+    assert drain(everything) == ["progress=2", "removed", "other", "progress=4"]
+    assert drain(figures) == ["progress=2", "other", "progress=4"]
+
+
 def test_event_that_was_read_is_not_coalesced_with_the_next() -> None:
     bus = make_bus()
     subscription = bus.subscribe("reader")

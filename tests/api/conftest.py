@@ -19,12 +19,14 @@ from revaer.api.actor import ApiActor
 from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.database.messages import DatabaseStatus
 from revaer.events import (
+    CatalogueListed,
     Event,
     ProgressReported,
     StateChanged,
     TorrentAdded,
     TorrentRemoved,
     coalescing_key,
+    fences,
     merge,
 )
 from revaer.security.authenticate import Authenticator
@@ -86,6 +88,7 @@ class Catalogue:
         self.refuse: list[Exception] = []
         self.hold: trio.Event | None = None
         self.loading = False
+        self.listed = True
         self.snapshots = 0
 
     def add(self, view: TorrentView) -> TorrentView:
@@ -98,6 +101,11 @@ class Catalogue:
         """Take a torrent out, and tell."""
         del self.views[torrent_id]
         self.bus.publish(TorrentRemoved(torrent_id, data_deleted=False))
+
+    def finish_listing(self, *, complete: bool = True) -> None:
+        """Say that the torrents of an earlier run are all here."""
+        self.listed, self.loading = True, not complete
+        self.bus.publish(CatalogueListed(complete))
 
     def progress(self, figures: Mapping[TorrentId, Progress]) -> None:
         """Publish a batch of progress."""
@@ -125,8 +133,10 @@ class FakeSession(Actor[SessionMessage]):
         match message:
             case session.Snapshot():
                 self.catalogue.snapshots += 1
-                views = tuple(self.catalogue.views.values())
-                return answer(message, session.CatalogueSnapshot(self.catalogue.bus.seq, views, self.catalogue.loading))
+                known = self.catalogue
+                views = tuple(known.views.values())
+                snapshot = session.CatalogueSnapshot(known.bus.seq, views, known.loading, known.listed)
+                return answer(message, snapshot)
             case session.ReportEngine():
                 report = session.EngineReport("fake", ("127.0.0.1:1",), 10, 20, 1000, 2000, 3, {"x": 1}, 0, 0)
                 return answer(message, report)
@@ -197,6 +207,7 @@ class Running:
     session: ActorRef[SessionMessage]
     stopped: trio.Event
     urls: list[str] = field(default_factory=list)
+    """Where it was said to be ready, in order."""
 
 
 StartApi = Callable[..., AbstractAsyncContextManager[Running]]
@@ -211,14 +222,16 @@ async def open_api(
     mode: str = "active",
     ring: int = 10_000,
     key: ApiKey | None = ADMIN,
+    listed: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """Run an API for the length of a block."""
-    bus: Bus[Event] = Bus(ring=ring, key=coalescing_key, merge=merge)
+    bus: Bus[Event] = Bus(ring=ring, key=coalescing_key, merge=merge, fences=fences)
     health, metrics = Health(proof_seconds=0.01), Metrics()
     session_ref: ActorRef[SessionMessage] = ActorRef("session", capacity=capacity)
     api_ref: ActorRef[Any] = ActorRef("api")
     catalogue = Catalogue(bus)
+    catalogue.listed, catalogue.loading = listed, not listed
     for number in range(views):
         view = make_view(number)
         catalogue.views[view.id] = view
@@ -231,13 +244,14 @@ async def open_api(
     )
     api_settings = [ApiSettings(download_root=root, **{"port": 0, **settings})]
     urls: list[str] = []
+    actors: list[ApiActor] = []
 
     def ready(url: str) -> None:
         urls.append(url)
         api_settings[0] = replace(api_settings[0], port=int(url.rpartition(":")[2]))
 
     def make_api() -> ApiActor:
-        return ApiActor(
+        actor = ApiActor(
             settings=api_settings[0],
             session=session_ref,
             bus=bus,
@@ -249,7 +263,10 @@ async def open_api(
             database=lambda: DatabaseStatus(True, "", 0.0, 0.001, "18.4"),
             mailboxes=lambda: {"session": session_ref.statistics()},
             on_ready=ready,
+            first_list_within=3.0 if listed else 0.01,
         )
+        actors.append(actor)
+        return actor
 
     policy = RestartPolicy(backoff_initial=0.01, backoff_max=0.05)
     supervisor = Supervisor(
@@ -270,10 +287,11 @@ async def open_api(
             nursery.start_soon(health.run)
             await nursery.start(supervise)
             headers = {} if key is None else {"x-revaer-api-key": str(key)}
-            http = httpx.AsyncClient(base_url=urls[-1], headers=headers, timeout=10.0, trust_env=False)
+            url = actors[-1].bound_url or ""
+            http = httpx.AsyncClient(base_url=url, headers=headers, timeout=10.0, trust_env=False)
             try:
                 yield Running(
-                    urls[-1],
+                    url,
                     http,
                     bus,
                     catalogue,

@@ -13,7 +13,16 @@ from actors import ActorRef, Bus, Health, StartFailed
 from revaer.api.filters import parse_filter
 from revaer.api.pages import SORTS, PageQuery, Pages
 from revaer.api.readmodel import ReadModel
-from revaer.events import Event, ProgressReported, StateChanged, TorrentAdded, TorrentRemoved, coalescing_key, merge
+from revaer.events import (
+    Event,
+    ProgressReported,
+    StateChanged,
+    TorrentAdded,
+    TorrentRemoved,
+    coalescing_key,
+    fences,
+    merge,
+)
 from revaer.session.messages import CatalogueSnapshot
 from revaer.telemetry.metrics import Metrics
 from revaer.types import Progress, StateView, TorrentId, TorrentState
@@ -57,7 +66,7 @@ def test_walk_shows_who_was_there_throughout_exactly_once(
     count: int, limit: int, sort: str, descending: bool, between: list[list[Change]]
 ) -> None:
     async def walk() -> None:
-        bus: Bus[Event] = Bus(key=coalescing_key, merge=merge)
+        bus: Bus[Event] = Bus(key=coalescing_key, merge=merge, fences=fences)
         model = await load_model(bus, count)
         pages = Pages(model)
         query = PageQuery(sort, descending, parse_filter({}), limit)

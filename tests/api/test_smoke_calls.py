@@ -7,6 +7,7 @@ import json
 
 import httpx
 
+from revaer.events import FilesDiscovered
 from revaer.session import messages as session
 from revaer.types import TorrentState
 from tests.api.conftest import Running, StartApi, make_view
@@ -180,3 +181,21 @@ async def test_filters_sorting_and_fields_of_a_list(start_api: StartApi) -> None
         assert await ids(sort="-size", limit="1") == ["3"]
         rows = (await api.http.get("/v1/torrents", params={"fields": "name"})).json()["torrents"]
         assert rows[-1] == {"id": last.id, "name": "torrent 00003"}
+
+
+async def test_extension_finds_any_wanted_file_and_before_they_are_known_the_name(start_api: StartApi) -> None:
+    async with start_api() as api:
+        api.catalogue.add(make_view(1, name="Show", extensions=frozenset({"mkv", "srt"})))
+        api.catalogue.add(make_view(2, name="Photos.mkv", extensions=frozenset({"jpg"})))
+        api.catalogue.add(make_view(3, name="Unknown.MKV"))
+        selected = api.catalogue.add(make_view(4, name="Mixed", extensions=frozenset({"nfo"})))
+
+        async def found(value: str) -> list[str]:
+            rows = (await api.http.get("/v1/torrents", params={"extension": value})).json()["torrents"]
+            return [row["info_hash"][-1] for row in rows]
+
+        assert await found("mkv") == ["1", "3"]
+        assert await found(".SRT,jpg") == ["1", "2"]
+        assert await found("iso") == []
+        api.bus.publish(FilesDiscovered(selected.id, 2, 1, 20, 10, frozenset({"iso"})))
+        assert await found("iso") == ["4"]

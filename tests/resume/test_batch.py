@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from revaer.resume.batch import MAX_BYTES, MAX_WORK, Change, Pending, take
 from revaer.resume.errors import UnwritableIntent
@@ -71,3 +72,12 @@ async def test_first_answer_holds_and_each_asker_gets_an_error_of_its_own() -> N
 def test_intent_that_cannot_be_written_down_is_refused_before_it_waits() -> None:
     with pytest.raises(UnwritableIntent):
         Pending(PersistIntent(build_intent(1, options={"name": "\udfff"})))
+
+
+def test_refusal_is_logged_with_the_request_that_the_change_was_made_for() -> None:
+    pending = Pending(PersistIntent(build_intent(1), request_id="add-1"))
+    with capture_logs() as lines:
+        pending.settle(IntentConflict("taken"))
+        pending.settle()
+    (line,) = lines
+    assert (line["event"], line["request_id"], line["torrent_id"]) == ("intent_change_refused", "add-1", torrent_id(1))

@@ -14,11 +14,13 @@ from actors import Actor, ActorRef, Bus, ChildSpec, Handled, Health, Subscriptio
 from actors.restart import RestartPolicy
 from actors.testing import running
 from revaer.events import (
+    CatalogueListed,
     Event,
     ProgressReported,
     TorrentAdded,
     TorrentRemoved,
     coalescing_key,
+    fences,
     fold,
     merge,
 )
@@ -146,7 +148,7 @@ class Reader:
             self.views[event.torrent_id] = fold(event.view, event, at)
         elif isinstance(event, TorrentRemoved):
             del self.views[event.torrent_id]
-        else:
+        elif not isinstance(event, CatalogueListed):
             key = event.torrent_id  # type: ignore[union-attr]  # every other kind here is about a torrent
             self.views[key] = fold(self.views[key], event, at)
 
@@ -214,7 +216,7 @@ def film() -> bytes:
 async def open_house(
     kept: StoredTorrents, tmp_path: Path, *, disk: Disk | None = None, restart: RestartPolicy | None = None
 ) -> AsyncIterator[House]:
-    bus: Bus[Event] = Bus(key=coalescing_key, merge=merge)
+    bus: Bus[Event] = Bus(key=coalescing_key, merge=merge, fences=fences)
     with bus.subscribe("test", capacity=100_000) as subscription:
         store: ActorRef[ResumeMessage] = ActorRef("resume_store", capacity=4096)
         house = House(kept, None, bus, Reader(subscription))  # type: ignore[arg-type]  # set below

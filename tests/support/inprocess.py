@@ -19,7 +19,7 @@ from revaer.daemon.keys import ensure_admin_key
 from revaer.daemon.parts import Parts
 from revaer.daemon.wiring import children
 from revaer.database.service import open_database
-from revaer.events import Event, coalescing_key, merge
+from revaer.events import Event, coalescing_key, fences, merge
 from revaer.security.authenticate import Authenticator
 from revaer.telemetry.metrics import Metrics
 from tests.support.daemon import LOOPBACK, Api
@@ -41,7 +41,7 @@ class Tree:
 
 
 @asynccontextmanager
-async def open_tree(data_dir: Path, *, database_url: str) -> AsyncIterator[Tree]:
+async def open_tree(data_dir: Path, *, database_url: str, engine: str = "libtorrent") -> AsyncIterator[Tree]:
     """Run the tree for the length of a block, wired as the daemon wires it; an error leaves as itself."""
     directory = DataDirectory(data_dir)
     directory.prepare()
@@ -62,9 +62,9 @@ async def open_tree(data_dir: Path, *, database_url: str) -> AsyncIterator[Tree]
             parts = Parts(
                 directory=directory,
                 configuration=Configuration(engine_profile=EngineProfile.model_validate(dict(LOOPBACK))),
-                engine="libtorrent",
+                engine=engine,
                 database=database,
-                bus=Bus[Event](key=coalescing_key, merge=merge),
+                bus=Bus[Event](key=coalescing_key, merge=merge, fences=fences),
                 health=health,
                 metrics=metrics,
                 authenticator=Authenticator([key.stored]),

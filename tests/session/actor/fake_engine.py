@@ -26,7 +26,7 @@ from revaer.session.port import (
     StatusBatch,
     TorrentStatus,
 )
-from revaer.types import TorrentId
+from revaer.types import InfoHash, TorrentId
 from tests.support.torrents import encode
 
 
@@ -42,6 +42,11 @@ class FakeTorrent:
     state: EngineState = EngineState.DOWNLOADING
     have: list[bool] = field(default_factory=list)
     download_bps: int = 0
+
+    @property
+    def hashes(self) -> InfoHash:
+        """Every info-hash that it has."""
+        return parse_magnet(self.spec.magnet or "").hashes if self.parsed is None else self.parsed.hashes
 
 
 class FakeEngine:
@@ -106,6 +111,9 @@ class FakeEngine:
         if (spec.metainfo is None) == (spec.magnet is None):
             raise EngineRefused("a torrent has either a metainfo or a magnet")
         parsed = None if spec.metainfo is None else parse_metainfo(spec.metainfo)
+        hashes = parse_magnet(spec.magnet or "").hashes if parsed is None else parsed.hashes
+        if any(other.hashes.shares(hashes) for other in self.torrents.values()):
+            raise EngineRefused("an info-hash is known")
         torrent = FakeTorrent(spec, parsed, spec.paused, spec.file_priorities, spec.download_dir)
         if parsed is None:
             torrent.state = EngineState.FETCHING_METADATA
@@ -132,7 +140,8 @@ class FakeEngine:
 
     async def recheck(self, torrent_id: TorrentId) -> None:
         await self._enter("recheck", torrent_id)
-        self.emit(CheckFinished(torrent_id))
+        if "recheck" not in self.faults.mute:
+            self.emit(CheckFinished(torrent_id))
 
     async def reannounce(self, torrent_id: TorrentId) -> None:
         await self._enter("reannounce", torrent_id)
@@ -255,10 +264,12 @@ class FakeEngine:
 
 @dataclass(slots=True)
 class Faults:
-    """What goes wrong, in every generation: refused calls with their messages, and calls that are never answered."""
+    """What goes wrong, in every generation: refused calls with their messages, calls that are never answered, and calls
+    that are answered but never come to their end."""
 
     refusals: dict[str, str] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    mute: set[str] = field(default_factory=set)
 
 
 class FakeEngines:

@@ -36,18 +36,27 @@ class Shelf:
         records: by identity.
         is_clean: whether the last stop said that all was saved.
         is_away: whether the database is away.
+        is_broken: whether nothing can be loaded.
+        copies: what copies say instead while the database is away.
+        remarks: what is told about an intent and about a record when they are loaded, by identity.
     """
 
     intents: dict[TorrentId, Intent] = field(default_factory=dict)
     records: dict[TorrentId, bytes] = field(default_factory=dict)
     is_clean: bool = True
     is_away: bool = False
+    is_broken: bool = False
+    copies: dict[TorrentId, Intent] = field(default_factory=dict)
+    remarks: dict[TorrentId, tuple[str, str]] = field(default_factory=dict)
 
     def recovered(self, torrent_id: TorrentId) -> Recovered:
         """Return one torrent as it is loaded."""
         record = self.records.get(torrent_id)
         verdict = RecordVerdict.MISSING if record is None else RecordVerdict.GOOD
-        return Recovered(self.intents[torrent_id], record, verdict)
+        intent = self.intents[torrent_id]
+        if self.is_away:
+            intent = self.copies.get(torrent_id, intent)
+        return Recovered(intent, record, verdict, *self.remarks.get(torrent_id, ()))
 
 
 class FakeStore(Actor[ResumeMessage]):
@@ -95,6 +104,8 @@ class FakeStore(Actor[ResumeMessage]):
                 shelf.is_clean = True
                 return answer(message, None)
             case LoadAll():
+                if shelf.is_broken:
+                    raise StoreUnavailable("nothing can be read")
                 clean, shelf.is_clean = shelf.is_clean, False
                 stored = tuple(map(shelf.recovered, shelf.intents))
                 return answer(message, Recovery(stored, clean=clean, from_copies=shelf.is_away))

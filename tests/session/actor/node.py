@@ -13,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from actors import ActorRef, Bus, ChildSpec, Health, Request, Supervisor
 from actors.testing import running
-from revaer.events import Event, coalescing_key, merge
+from revaer.events import Event, coalescing_key, fences, merge
 from revaer.resume.messages import ResumeMessage
 from revaer.selection import evaluate
 from revaer.session.actor import SessionActor
@@ -22,7 +22,7 @@ from revaer.session.port import EngineSettings
 from revaer.types import TorrentId, TorrentOptions, TorrentState, TorrentView
 from tests.session.actor.fake_engine import FakeEngine, FakeEngines
 from tests.session.actor.fake_store import FakeStore, Shelf
-from tests.support.torrents import make_torrent, payload
+from tests.support.torrents import magnet_for, make_torrent, payload
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,7 +51,7 @@ class Node:
     engines: FakeEngines = field(default_factory=FakeEngines)
     shelf: Shelf = field(default_factory=Shelf)
     health: Health = field(default_factory=Health)
-    bus: Bus[Event] = field(default_factory=lambda: Bus(key=coalescing_key, merge=merge))
+    bus: Bus[Event] = field(default_factory=lambda: Bus(key=coalescing_key, merge=merge, fences=fences))
     session: ActorRef[SessionMessage] = field(default_factory=lambda: ActorRef("session"))
     supervisor: Supervisor | None = None
 
@@ -76,6 +76,10 @@ class Node:
     async def add(self, name: str = "Film", **changes: Any) -> TorrentView:
         """Add a torrent."""
         return await self.ask(AddTorrent(self.options(**changes), metainfo=torrent_file(name)))
+
+    async def add_magnet(self, name: str = "Film", **changes: Any) -> TorrentView:
+        """Add the magnet of a torrent."""
+        return await self.ask(AddTorrent(self.options(**changes), magnet=magnet_for(torrent_file(name))))
 
     async def views(self) -> dict[TorrentId, TorrentView]:
         """Return what a list shows."""

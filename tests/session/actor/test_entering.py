@@ -24,7 +24,7 @@ async def test_added_torrent_is_in_store_engine_and_list(node: Node, clock: Mock
 
 async def test_add_is_announced(node: Node, clock: MockClock) -> None:
     async with node.run():
-        with node.bus.subscribe("test") as events:
+        with node.bus.subscribe("test", wants=lambda event: isinstance(event, TorrentAdded)) as events:
             view = await node.add()
             stamped = await anext(aiter(events))
         assert isinstance(stamped, Stamped)

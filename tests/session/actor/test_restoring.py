@@ -8,8 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors import ActorDown
-from revaer.session.messages import Act, Pause, SessionUnavailable, SetRate
+from actors import ActorDown, Stamped
+from revaer.events import CatalogueListed, TorrentAdded
+from revaer.session.messages import Act, Pause, SessionUnavailable, SetRate, Snapshot
 from revaer.types import TorrentState
 from tests.session.actor.node import FILES, Node
 from tests.support.torrents import write_files
@@ -28,6 +29,48 @@ async def test_stored_torrents_come_back_with_their_options(node: Node, clock: M
         assert views[second].state.kind is TorrentState.STOPPED
 
 
+async def test_end_of_the_listing_is_announced_after_every_torrent(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = {(await node.add("One")).id, (await node.add("Two")).id}
+    with node.bus.subscribe("test", wants=lambda event: isinstance(event, TorrentAdded | CatalogueListed)) as events:
+        async with node.run():
+            await node.settled()
+            snapshot = await node.ask(Snapshot())
+            assert (snapshot.listed, snapshot.loading) == (True, False)
+        seen = [item.event for _ in range(3) if isinstance(item := await anext(events), Stamped)]
+    assert {event.torrent_id for event in seen[:2] if isinstance(event, TorrentAdded)} == keys
+    assert seen[2] == CatalogueListed(complete=True)
+
+
+async def test_snapshot_says_that_nothing_is_listed_while_nothing_can_be_loaded(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        key = (await node.add()).id
+    node.shelf.is_broken = True
+    async with node.run():
+        await node.settled()
+        snapshot = await node.ask(Snapshot())
+        assert (snapshot.listed, snapshot.loading, snapshot.views) == (False, True, ())
+        node.shelf.is_broken = False
+        await node.settled(10.0)
+        assert (await node.ask(Snapshot())).listed
+        assert key in await node.views()
+
+
+async def test_list_from_copies_is_announced_as_such_and_again_when_it_is_whole(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        await node.add()
+    node.shelf.is_away = True
+    with node.bus.subscribe("test", wants=lambda event: isinstance(event, CatalogueListed)) as events:
+        async with node.run():
+            await node.settled()
+            snapshot = await node.ask(Snapshot())
+            assert (snapshot.listed, snapshot.loading) == (True, True)
+            node.shelf.is_away = False
+            await node.settled(10.0)
+        seen = [item.event for _ in range(2) if isinstance(item := await anext(events), Stamped)]
+    assert seen == [CatalogueListed(complete=False), CatalogueListed(complete=True)]
+
+
 async def test_orderly_stop_saves_records_and_marks_clean(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add()).id
@@ -36,6 +79,20 @@ async def test_orderly_stop_saves_records_and_marks_clean(node: Node, clock: Moc
     assert node.shelf.is_clean
     assert key in node.shelf.records
     assert node.engine.is_closed
+
+
+@pytest.mark.parametrize("was_clean", [True, False])
+async def test_stop_before_everything_is_restored_is_as_clean_as_the_one_before(
+    node: Node, clock: MockClock, was_clean: bool
+) -> None:
+    async with node.run():
+        key = (await node.add()).id
+    node.shelf.is_clean = was_clean
+    node.engines.faults.silent.add("add")
+    async with node.run():
+        await node.settled()
+        assert key not in node.engine.torrents
+    assert node.shelf.is_clean is was_clean
 
 
 async def test_completion_is_stored_and_survives(node: Node, clock: MockClock) -> None:

@@ -13,8 +13,8 @@ from revaer.session.adapter import LibtorrentEngine
 from revaer.session.libtorrent_engine import open_libtorrent
 from revaer.session.port import (
     DownloadFinished,
-    EngineState,
     EngineRefused,
+    EngineState,
     InvalidSetting,
     ListenerFailed,
     MetadataArrived,
