@@ -203,10 +203,12 @@ class LibtorrentEngine:
         """See `Engine.set_file_priorities`."""
         entry = self._entry(torrent_id)
         chosen = check_priorities(entry.files, priorities)
-        entry.choosing = False
         ticket = self._desk.expect("chosen", torrent_id)
-        self._call(entry, lambda handle: handle.prioritize_files(chosen))
-        await self._pump.wait(ticket)
+        try:
+            self._call(entry, lambda handle: handle.prioritize_files(chosen))
+            await self._pump.wait(ticket)
+        finally:
+            entry.choosing = False  # not before: until then the engine wants nothing, and calls that finished
 
     async def set_trackers(self, torrent_id: TorrentId, urls: Sequence[str]) -> None:
         """See `Engine.set_trackers`."""

@@ -213,7 +213,12 @@ async def test_wishes_that_were_changed_meanwhile_are_applied(
         stopped = await node.until(first.id, TorrentState.STOPPED)
         await until_listed(node)
         assert stopped.descriptor.max_download_bps == 5_000
-        assert node.engine._torrents[first.id].paused
+
+        def is_paused() -> bool:
+            torrent = node.engine._torrents.get(first.id)
+            return torrent is not None and bool(torrent.paused)
+
+        await node.eventually(is_paused, "the engine has it, paused")
         assert (await node.view(second.id)).progress.percent_complete == 100.0
         assert "torrent_removed" not in node.kinds(second.id)
 
