@@ -123,5 +123,5 @@ class Dispatcher:
 
     def _dropped(self, count: int) -> None:
         log.warning("engine_events_dropped", count=count)
-        self._progress.dropped()
+        self._progress.ask_soon(everything=True)
         self._records.lost()

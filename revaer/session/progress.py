@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 
@@ -21,10 +20,6 @@ PORTION = 2_000
 """How many torrents one batch of figures holds at most: publishing it is one step."""
 
 
-DROPPED_SECONDS = 10.0
-"""How long after a loss of notifications an error in a status is news."""
-
-
 class ProgressDesk:
     """Keeps states and figures up to date.
 
@@ -33,7 +28,7 @@ class ProgressDesk:
         on_done: called with a torrent whose wanted bytes are all there for the first time.
         on_change: called with a torrent whose record is worth saving.
         on_lost_metadata: called with a torrent whose metadata the engine has and we have not.
-        on_error: called with a torrent that the engine stopped without telling, and what it says now.
+        on_error: called with a torrent that the engine stopped, and what its status says of it.
     """
 
     def __init__(
@@ -50,7 +45,6 @@ class ProgressDesk:
         self._on_change = on_change
         self._on_lost_metadata = on_lost_metadata
         self._on_error = on_error
-        self._dropped_at = -math.inf
         self._figures: dict[TorrentId, Progress] = {}
         self._moving: dict[TorrentId, None] = {}
         self._spent = 0.0
@@ -66,11 +60,6 @@ class ProgressDesk:
     def ask_soon(self, *, everything: bool = False) -> None:
         """Ask the engine what changed without waiting for the tick, or for every status."""
         self._core.engine.request_statuses(everything=everything)
-
-    def dropped(self) -> None:
-        """Learn every status anew: notifications were dropped, those of failures may have been among them."""
-        self._dropped_at = trio.current_time()
-        self.ask_soon(everything=True)
 
     async def take(self, batch: StatusBatch) -> None:
         """Work through a batch of statuses."""
@@ -106,7 +95,7 @@ class ProgressDesk:
             self._on_change(torrent)
         if torrent.fault is None and status.error is None:
             self._notice(torrent, status)
-        elif torrent.fault is None and status.error is not None and now - self._dropped_at < DROPPED_SECONDS:
+        elif torrent.fault is None and status.error is not None and torrent.has_metadata:
             self._on_error(torrent, status.error)
         self._show_state(torrent)
         self._show_figures(torrent)

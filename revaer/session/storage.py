@@ -9,6 +9,7 @@ rechecked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -40,6 +41,10 @@ ROOM = 256 * 1024 * 1024
 
 RELAPSE = 60.0
 """A failure within this time, in seconds, after a recovery continues the row of failures."""
+
+
+STALE = 2.0
+"""A status that comes within this time, in seconds, after a recovery may be older than it."""
 
 
 @dataclass(slots=True)
@@ -95,7 +100,9 @@ class StorageWatch:
         self.hold(torrent, storage_failure(directory, event.path or directory, event.errno, event.message))
 
     def stopped(self, torrent: Torrent, message: str) -> None:
-        """Take from a status that the engine stopped a torrent; the notification, which says more, is lost."""
+        """Take from a status that the engine stopped a torrent; the notification, which says more, may be lost."""
+        if trio.current_time() - self._recovered.get(torrent.id, (0, -math.inf))[1] < STALE:
+            return
         torrent.is_doubtful |= torrent.view.descriptor.completed_at is None
         directory = torrent.options.download_dir
         self.hold(torrent, storage_failure(directory, directory, 0, message))

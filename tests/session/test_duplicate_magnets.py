@@ -204,6 +204,19 @@ async def test_readers_see_the_same_as_a_new_snapshot(
         assert_agree(reader.views, snapshot)
 
 
+async def test_older_still_runs_after_a_restart(
+    kept: StoredTorrents, options: TorrentOptions, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Both enter the engine at the same time; whoever comes first, the older stays."""
+    async with open_house(kept, tmp_path) as house:
+        older, newer = await revealed(house, options, (HALVES["v1"], HALVES["v2"]))
+        await house.settle(lambda: kept.intents[older.id].metainfo is not None)
+    async with open_house(kept, tmp_path) as house:
+        house.engine.world.seed(HYBRID)
+        await house.until(older.id, TorrentState.SEEDING)
+        assert older.id in ((await house.until(newer.id, TorrentState.FAILED)).state.message or "")
+
+
 async def test_newer_goes_on_after_a_restart_too_when_the_older_is_removed(
     kept: StoredTorrents, options: TorrentOptions, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
