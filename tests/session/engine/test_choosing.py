@@ -11,7 +11,6 @@ from revaer.session.port import DownloadFinished, EngineState, MetadataArrived, 
 from tests.session.engine.conftest import Rig, magnet, open_rig, torrent
 from tests.support.held_loop import begun
 
-
 pytestmark = pytest.mark.swarm
 
 
