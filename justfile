@@ -52,7 +52,7 @@ test-peers *args:
 
 # The slow fault drills, with real processes.
 drill *args:
-    {{py}} pytest -m drill {{args}} tests/drills tests/demo
+    {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli
 
 # Coverage: 85 % with branches overall, 100 % of the actor engine.
 cov *args:
