@@ -2,6 +2,9 @@
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
+# The tests start hundreds of processes: without bytecode each would compile everything it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 export PATH := justfile_directory() / ".tools/bin:" + env("PATH", "/usr/bin:/bin")
 
 py := "uv run --locked"

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import assert_never
 
+import msgspec
+
 from revaer.session.admitting import Admission
 from revaer.session.core import Core
 from revaer.session.faults import FaultKind
@@ -139,7 +141,7 @@ class ActionDesk:
             queued = options.auto_managed
             await self._wish(torrent, options, lambda: self._core.engine.resume(torrent.id, auto_managed=queued))
             if torrent.status is not None:
-                torrent.status = replace(torrent.status, error=None, paused=False)
+                torrent.status = msgspec.structs.replace(torrent.status, error=None, paused=False)
             return
         if fault.kind is FaultKind.DUPLICATE:
             raise ActionRefused(fault.message)

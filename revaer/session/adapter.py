@@ -252,6 +252,7 @@ class LibtorrentEngine:
     async def move(self, torrent_id: TorrentId, download_dir: str) -> None:
         """See `Engine.move`."""
         entry = self._entry(torrent_id)
+        entry.moving_to = download_dir
         ticket = self._desk.expect("moved", torrent_id)
         self._call(entry, lambda handle: handle.move_storage(download_dir, self._library.fail_if_exist))
         await self._pump.wait(ticket)

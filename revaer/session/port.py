@@ -10,6 +10,7 @@ from typing import Protocol
 
 from revaer.session.vocabulary import (
     AddSpec,
+    AnswerLost,
     CheckFinished,
     DownloadFinished,
     EngineClosed,
@@ -33,6 +34,7 @@ from revaer.session.vocabulary import (
     RecordUnchanged,
     StatusBatch,
     StorageFailed,
+    TorrentsConflict,
     TorrentStatus,
     TrackerAnswered,
     TrackerFailed,
@@ -41,6 +43,7 @@ from revaer.types import TorrentId
 
 __all__ = [
     "AddSpec",
+    "AnswerLost",
     "CheckFinished",
     "DownloadFinished",
     "Engine",
@@ -67,6 +70,7 @@ __all__ = [
     "StatusBatch",
     "StorageFailed",
     "TorrentStatus",
+    "TorrentsConflict",
     "TrackerAnswered",
     "TrackerFailed",
 ]
@@ -101,6 +105,7 @@ class Engine(Protocol):
 
         Raises:
             EngineRefused: unknown id, or files could not be deleted (the torrent is gone all the same).
+            AnswerLost: the torrent is gone, and nobody knows whether its files are.
         """
 
     async def pause(self, torrent_id: TorrentId) -> None:

@@ -13,10 +13,10 @@ from revaer.session.port import EngineState, StatusBatch, TorrentStatus
 from revaer.session.torrent import Torrent
 from revaer.types import Progress, StateView, TorrentId, TorrentState
 
-SLICE = 0.004
+SLICE = 0.0005
 """Seconds of work between two looks at the event loop."""
 
-PORTION = 2_000
+PORTION = 1_000
 """How many torrents one batch of figures holds at most: publishing it is one step."""
 
 
@@ -150,7 +150,9 @@ class ProgressDesk:
     async def _still(self) -> None:
         """Bring the rates of torrents without news to zero."""
         oldest = trio.current_time() - self._core.timing.stall
-        for torrent_id in [*self._moving]:
+        for count, torrent_id in enumerate([*self._moving], 1):
+            if count % PORTION == 0:
+                await trio.lowlevel.checkpoint()
             torrent = self._core.catalogue.get(torrent_id)
             if torrent is not None and torrent.heard_at >= oldest:
                 continue

@@ -27,6 +27,7 @@ class Entry:
         saved_pieces: digest of the piece list that is known to be on disk.
         requests: the records asked for, in order: `record` for the session, `info` for metadata.
         leaving: whether its removal began.
+        moving_to: where the last move was to go.
     """
 
     torrent_id: TorrentId
@@ -45,6 +46,7 @@ class Entry:
     saved_pieces: int | None = None
     requests: deque[str] = field(default_factory=deque)
     leaving: bool = False
+    moving_to: str | None = None
 
 
 class Roster:

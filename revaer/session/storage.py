@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 import structlog
 import trio
 
@@ -259,7 +260,7 @@ class StorageWatch:
             await core.gate.call(core.engine.pause(torrent.id))
         if torrent.status is not None:
             state = EngineState.CHECKING if is_suspect else torrent.status.state
-            torrent.status = replace(torrent.status, error=None, state=state)
+            torrent.status = msgspec.structs.replace(torrent.status, error=None, state=state)
         torrent.fault = None
         core.engine.request_statuses(everything=False)
 

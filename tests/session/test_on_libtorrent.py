@@ -12,11 +12,11 @@ import pytest
 from actors import HealthState
 from revaer.events import StateChanged
 from revaer.session.libtorrent_engine import open_libtorrent
-from revaer.session.messages import Act, AddTorrent, Pause, ReportEngine, Resume, Select
+from revaer.session.messages import Act, AddTorrent, Pause, RemoveTorrent, ReportEngine, Resume, Select
 from revaer.types import SelectionRules, TorrentId, TorrentState, TorrentView
 from tests.session.conftest import FakeStore, StoredTorrents
 from tests.support.real_peer import Seeder, loopback, open_seeder
-from tests.support.torrents import magnet_for, make_torrent, payload
+from tests.support.torrents import info_hashes, magnet_for, make_torrent, payload
 from tests.support.whole_node import WholeNode, open_node
 
 pytestmark = pytest.mark.swarm
@@ -289,3 +289,34 @@ async def test_file_that_is_chosen_just_before_a_crash_comes_all_the_same(node: 
 
     await node.eventually(whole, "both files")
     await node.until(view.id, TorrentState.SEEDING)
+
+
+@pytest.mark.parametrize("first", ["v1", "v2"])
+async def test_magnets_of_both_halves_of_a_hybrid_leave_the_older_and_it_completes(
+    node: WholeNode, seeder: Seeder, kept: StoredTorrents, first: str
+) -> None:
+    hybrid = make_torrent(FILES, name="Hybrid", version="hybrid")
+    v1, v2 = info_hashes(hybrid, version="hybrid")
+    halves = [f"magnet:?xt=urn:btih:{v1}", f"magnet:?xt=urn:btmh:1220{v2}"]
+    older, newer = [
+        await node.ask(AddTorrent(node.options(), magnet=magnet))
+        for magnet in (halves if first == "v1" else reversed(halves))
+    ]
+    await seeder.seed(hybrid, FILES, name="Hybrid")
+
+    async def settled() -> bool:
+        for view in (older, newer):
+            await seeder.meet(node, view.id)
+        views = await node.views()
+        return views[newer.id].state.kind is TorrentState.FAILED and views[older.id].descriptor.completed_at is not None
+
+    await node.eventually(settled, "the older completes, the newer fails")
+    views = await node.views()
+    assert views[older.id].state.kind is TorrentState.SEEDING
+    assert older.id in (views[newer.id].state.message or "")
+    assert set(kept.intents) == {older.id, newer.id}
+    for path, content in FILES.items():
+        assert (node.downloads / "Hybrid" / path).read_bytes() == content
+    await node.ask(RemoveTorrent(newer.id, delete_data=True))
+    assert (node.downloads / "Hybrid" / "a" / "film.mkv").exists()
+    assert (await node.until(older.id, TorrentState.SEEDING)).progress.percent_complete == 100.0
