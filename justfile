@@ -2,6 +2,9 @@
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
+# The tests start hundreds of processes: without bytecode each would compile everything it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 export PATH := justfile_directory() / ".tools/bin:" + env("PATH", "/usr/bin:/bin")
 
 py := "uv run --locked"
@@ -52,7 +55,7 @@ test-peers *args:
 
 # The slow fault drills, with real processes.
 drill *args:
-    {{py}} pytest -m drill {{args}} tests/drills tests/demo
+    {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli
 
 # Coverage: 85 % with branches overall, 100 % of the actor engine.
 cov *args:

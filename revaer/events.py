@@ -207,7 +207,7 @@ def fold(view: TorrentView, event: Event, at: float) -> TorrentView:
     """
     match event:
         case TorrentAdded(view=added):
-            return replace(added, last_updated=at)
+            return TorrentView(added.id, added.descriptor, added.state, added.progress, at)
         case ProgressReported(items=items):
             progress = items.get(view.id)
             return view if progress is None else TorrentView(view.id, view.descriptor, view.state, progress, at)
@@ -218,7 +218,8 @@ def fold(view: TorrentView, event: Event, at: float) -> TorrentView:
         case FilesDiscovered(extensions=extensions):
             if view.descriptor.extensions == extensions:
                 return view
-            return replace(view, descriptor=replace(view.descriptor, extensions=extensions), last_updated=at)
+            descriptor = replace(view.descriptor, extensions=extensions)
+            return TorrentView(view.id, descriptor, view.state, view.progress, at)
         case Completed(completed_at=completed_at):
             descriptor = replace(view.descriptor, completed_at=completed_at)
             return TorrentView(view.id, descriptor, view.state, view.progress, at)

@@ -1,5 +1,8 @@
 """Value types that every slice shares: identities, states, priorities, and the view of one torrent.
 
+What is made anew for each torrent every second is a `msgspec.Struct`: a tenth of the cost of a dataclass, and not seen
+by the garbage collector, which is safe, since none of them can be part of a cycle.
+
 Units: sizes in bytes, rates in bytes per second, durations in seconds, points in time in Unix seconds.
 """
 
@@ -12,6 +15,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NewType
+
+import msgspec
 
 TorrentId = NewType("TorrentId", str)
 """Our identity of a torrent: the canonical text of a UUIDv7. It never changes."""
@@ -119,8 +124,7 @@ class StateView:
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True, gc=False):
     """The quickly changing figures of one torrent. `percent_complete` runs from 0 to 100, of the wanted bytes."""
 
     bytes_downloaded: int = 0
@@ -162,8 +166,7 @@ class Descriptor:
     """The extensions of the wanted files, in lower case and without the dot; None before the files are known."""
 
 
-@dataclass(frozen=True, slots=True)
-class TorrentView:
+class TorrentView(msgspec.Struct, frozen=True, gc=False):
     """One torrent as a list shows it; the fold of its events."""
 
     id: TorrentId

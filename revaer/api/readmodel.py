@@ -36,7 +36,7 @@ log = structlog.get_logger("revaer.api")
 OrderKey: TypeAlias = tuple[float, TorrentId]
 """The place of a torrent in the default order: when it was added, then its id. It never changes."""
 
-CHUNK = 400
+CHUNK = 150
 """How many torrents are taken in between two checkpoints: about a millisecond."""
 BUFFER = 20_000
 DEPARTED = 10_000

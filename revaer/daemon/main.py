@@ -17,6 +17,10 @@ from revaer.daemon.options import ServeOptions
 
 log = structlog.get_logger("revaer.daemon")
 
+SWITCH_SECONDS = 0.001
+"""How long a worker may hold the interpreter while the event loop wants it. The loop lets go at each call into the
+engine, and would wait up to five times as long with the interpreter's default."""
+
 
 def serve(options: ServeOptions) -> int:
     """Run the daemon until it is told to stop.
@@ -24,6 +28,7 @@ def serve(options: ServeOptions) -> int:
     Returns:
         0 after an orderly stop; 2 when what was asked for is wrong; 3 when it could not start or had to give up.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     environment = read_environment()
     try:
         return _serve(options, environment)

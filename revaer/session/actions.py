@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import assert_never
 
+import msgspec
 import structlog
 
 from revaer.session.admitting import Admission
@@ -145,7 +146,7 @@ class ActionDesk:
             queued = options.auto_managed
             await self._wish(torrent, options, lambda: self._core.engine.resume(torrent.id, auto_managed=queued))
             if torrent.status is not None:
-                torrent.status = replace(torrent.status, error=None, paused=False)
+                torrent.status = msgspec.structs.replace(torrent.status, error=None, paused=False)
             return
         if fault.kind is FaultKind.DUPLICATE:
             raise ActionRefused(fault.message)
@@ -188,6 +189,7 @@ class ActionDesk:
         if torrent.fault is not None:
             await core.gate.call(core.engine.resume(torrent.id, auto_managed=False))
         await core.gate.call(core.engine.recheck(torrent.id))
+        torrent.is_doubtful = False
         torrent.fault = None
 
     async def _queue(self, torrent: Torrent, position: int | str) -> None:

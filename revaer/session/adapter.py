@@ -196,10 +196,12 @@ class LibtorrentEngine:
         """See `Engine.set_file_priorities`."""
         entry = self._entry(torrent_id)
         chosen = check_priorities(entry.files, priorities)
-        entry.choosing = False
         ticket = self._desk.expect("chosen", torrent_id)
-        self._call(entry, lambda handle: handle.prioritize_files(chosen))
-        await self._pump.wait(ticket)
+        try:
+            self._call(entry, lambda handle: handle.prioritize_files(chosen))
+            await self._pump.wait(ticket)
+        finally:
+            entry.choosing = False  # not before: until then the engine wants nothing, and calls that finished
 
     async def set_trackers(self, torrent_id: TorrentId, urls: Sequence[str]) -> None:
         """See `Engine.set_trackers`."""
@@ -245,6 +247,7 @@ class LibtorrentEngine:
     async def move(self, torrent_id: TorrentId, download_dir: str) -> None:
         """See `Engine.move`."""
         entry = self._entry(torrent_id)
+        entry.moving_to = download_dir
         ticket = self._desk.expect("moved", torrent_id)
         self._call(entry, lambda handle: handle.move_storage(download_dir, self._library.fail_if_exist))
         await self._pump.wait(ticket)

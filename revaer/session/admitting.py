@@ -172,6 +172,7 @@ class Admission:
                 self._fail(torrent, refused(str(error)))
             return
         torrent.present = True
+        torrent.is_doubtful = False
         torrent.fault = None
         await core.rates.settle(torrent, Rates(spec.max_download_bps, spec.max_upload_bps))
         await core.place(torrent.id, torrent.options)
@@ -223,9 +224,14 @@ class Admission:
         return None if missing is None else missing_files(missing)
 
     async def _verified(self, torrent: Torrent, plan: Plan) -> list[bool] | None:
-        """Hash what the record does not claim, when the last stop was not clean."""
+        """Hash what the record does not claim, when the last stop was not clean or writing failed."""
         metainfo = plan.source.metainfo
-        if self.was_clean or metainfo is None or not plan.is_verifiable or torrent.removing is not None:
+        if (
+            (self.was_clean and not torrent.is_doubtful)
+            or metainfo is None
+            or not plan.is_verifiable
+            or torrent.removing is not None
+        ):
             return None
         left = threading.Event()
         look = partial(whole_pieces, metainfo, torrent.options.download_dir, plan.have or [], is_cancelled=left.is_set)

@@ -23,6 +23,7 @@ from revaer.session.port import (
     RecordReady,
     RecordUnchanged,
     StorageFailed,
+    TorrentsConflict,
 )
 from revaer.session.pump import Errand
 from revaer.session.records import claims_pieces, piece_string
@@ -37,7 +38,7 @@ from revaer.session.translate import (
 )
 from revaer.types import TorrentId
 
-STATUS_CHUNK = 250
+STATUS_CHUNK = 100
 """Statuses translated between two looks at the clock."""
 
 NOT_MODIFIED = 143
@@ -113,6 +114,7 @@ class Alerts:
             "file_prio_alert": self._on_priorities,
             "cache_flushed_alert": self._on_flushed,
             "metadata_received_alert": self._on_metadata,
+            "torrent_conflict_alert": self._on_conflict,
             "save_resume_data_alert": self._on_record,
             "save_resume_data_failed_alert": self._on_record_failed,
             "torrent_finished_alert": self._on_finished,
@@ -232,14 +234,19 @@ class Alerts:
             entry.requests.append("info")
             self._library.request_info(entry.handle)
 
+    def _on_conflict(self, alert: Any) -> None:
+        entry, other = self._entry(alert), self._roster.of_handle(alert.conflicting_torrent)
+        if entry is not None and other is not None:
+            self._desk.emit(TorrentsConflict(entry.torrent_id, other.torrent_id))
+
     def _on_record(self, alert: Any) -> Consumed:
         entry = self._entry(alert)
-        if entry is None or not entry.requests:
+        if entry is None:
             return None
-        if entry.requests.popleft() == "record":
+        # After losses the answers may be one off. An info dictionary is welcome in any of them.
+        if entry.requests and entry.requests.popleft() == "record":
             self._keep(entry, self._library.record(alert.params))
-            return None
-        info = self._library.info_section(alert.params)
+        info = None if entry.files else self._library.info_section(alert.params)
         return None if info is None else [Errand(partial(self._study, entry, info))]
 
     def _on_record_failed(self, alert: Any) -> None:

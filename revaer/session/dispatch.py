@@ -24,6 +24,7 @@ from revaer.session.port import (
     RecordUnchanged,
     StatusBatch,
     StorageFailed,
+    TorrentsConflict,
     TrackerAnswered,
     TrackerFailed,
 )
@@ -91,6 +92,8 @@ class Dispatcher:
                 raise AssertionError("status batches are awaited")
             case MetadataArrived():
                 self._magnets.arrived(event)
+            case TorrentsConflict():
+                self._magnets.conflict(event)
             case DownloadFinished():
                 self._progress.ask_soon()
             case CheckFinished(torrent_id):
@@ -123,5 +126,5 @@ class Dispatcher:
 
     def _dropped(self, count: int) -> None:
         log.warning("engine_events_dropped", count=count)
-        self._progress.dropped()
+        self._progress.ask_soon(everything=True)
         self._records.lost()

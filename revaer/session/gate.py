@@ -9,7 +9,7 @@ import trio
 
 from actors import Reporter
 from revaer.session.messages import ActionRefused, SessionUnavailable
-from revaer.session.port import EngineClosed, EngineError
+from revaer.session.port import AnswerLost, EngineClosed, EngineError
 
 R = TypeVar("R")
 
@@ -36,7 +36,7 @@ class EngineGate:
 
         Raises:
             ActionRefused: the engine refused; the message is its own.
-            SessionUnavailable: it did not answer in time, or is closing.
+            SessionUnavailable: it did not answer in time, its answer was lost, or it is closing.
         """
         limit = self._within if within is None else within
         with trio.move_on_after(limit) as scope:
@@ -44,6 +44,8 @@ class EngineGate:
                 result = await work
             except EngineClosed as error:
                 raise SessionUnavailable("the session is stopping") from error
+            except AnswerLost as error:
+                raise SessionUnavailable(str(error)) from error
             except EngineError as error:
                 self.answered()
                 raise ActionRefused(str(error)) from error

@@ -35,6 +35,8 @@ from revaer.types import StorageMode
 _FLAGS = lt.torrent_flags
 _MASK = int(lt.alert_category.error | lt.alert_category.status | lt.alert_category.storage | lt.alert_category.tracker)
 _UNLIMITED_PEERS = (1 << 24) - 1
+_MANY = 2_000
+"""Statuses of one update that would be noticed in a young collection."""
 _BLOCKED = 1
 _STORAGE = {
     StorageMode.SPARSE: lt.storage_mode_t.storage_mode_sparse,
@@ -228,7 +230,11 @@ class Library:
         return None if parameters.ti is None else bytes(parameters.ti.info_section())
 
     def statuses(self, alert: Any) -> list[Any]:
-        """The statuses of an update. Thousands of objects at once would start the garbage collector in the middle."""
+        """The statuses of an update.
+
+        Thousands of objects at once would start the garbage collector in the middle, and make its next young collection
+        long: they are exempt, since they form no cycles and are gone soon.
+        """
         was_enabled = gc.isenabled()
         gc.disable()
         try:
@@ -236,6 +242,8 @@ class Library:
         finally:
             if was_enabled:
                 gc.enable()
+        if len(found) >= _MANY:
+            gc.freeze()
         return found
 
     def request_info(self, handle: Any) -> None:
@@ -255,13 +263,17 @@ class Library:
         spans = ((layout.file_offset(index), layout.file_size(index)) for index in range(layout.num_files()))
         return file_bytes(spans, layout.piece_length(), status.pieces)
 
+    def place(self, handle: Any) -> str | None:
+        """The directory of the payload; blocks. `None` while it is being moved."""
+        status = handle.status()
+        return None if status.moving_storage else str(status.save_path)
+
     def find(self, hashes: Iterable[str]) -> Any:
         """Find a torrent by info-hash; blocks. `None` when there is none."""
         for text in hashes:
-            if len(text) == 40:
-                handle = self.session.find_torrent(lt.sha1_hash(bytes.fromhex(text)))
-                if handle.is_valid():
-                    return handle
+            handle = self.session.find_torrent(lt.sha1_hash(bytes.fromhex(text[:40])))  # of a v2 hash its beginning
+            if handle.is_valid():
+                return handle
         return None
 
     def drop(self) -> None:

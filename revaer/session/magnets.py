@@ -20,7 +20,7 @@ from revaer.session.core import Core
 from revaer.session.describe import folder_of, priorities_of, with_metadata
 from revaer.session.faults import FaultKind, duplicate
 from revaer.session.messages import SessionRefusal, SessionUnavailable
-from revaer.session.port import MetadataArrived
+from revaer.session.port import MetadataArrived, TorrentsConflict
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
 
@@ -56,13 +56,23 @@ class MagnetDesk:
         """Take the engine's word that metadata came."""
         self._begin(event.torrent_id, partial(self._take, event))
 
+    def conflict(self, event: TorrentsConflict) -> None:
+        """Take the engine's word that two torrents are one: the newer leaves, the older begins afresh."""
+        catalogue = self._core.catalogue
+        pair = [torrent for torrent in map(catalogue.get, (event.torrent_id, event.other_id)) if torrent is not None]
+        if len(pair) == 2:
+            older, newer = sorted(pair, key=_age)
+            self._begin(older.id, partial(self._displace, newer, older))
+
     def lost(self, torrent: Torrent) -> None:
         """Get metadata again that the engine has and whose notification was dropped: the magnet enters afresh."""
         self._begin(torrent.id, partial(self._again, torrent))
 
     def left(self, gone: Torrent) -> None:
         """Let torrents go on that were duplicates of one that is gone."""
-        self._losers.pop(gone.id, None)
+        winner = self._core.catalogue.get(self._losers.pop(gone.id, gone.id))
+        if winner is not None:
+            self._claim_hashes(winner)
         for loser in [key for key, winner in self._losers.items() if winner == gone.id]:
             del self._losers[loser]
             torrent = self._core.catalogue.get(loser)
@@ -131,6 +141,12 @@ class MagnetDesk:
                 if core.catalogue.get(rival.id) is rival:
                     await self._yield_to(torrent, rival)
         return True
+
+    def _claim_hashes(self, torrent: Torrent) -> None:
+        """Index every hash of a torrent, now that its duplicate is gone."""
+        known = torrent.known_as
+        if known is not None and not self._core.catalogue.others(known, torrent):
+            self._core.catalogue.amend(torrent, hashes=known)
 
     def _rival(self, torrent: Torrent, event: MetadataArrived) -> Torrent | None:
         """Return another torrent that has one of the arrived hashes."""

@@ -12,6 +12,7 @@ from revaer.session.engine_settings import EngineSettings, PeerClass, Proxy
 from revaer.session.messages import Rates
 from revaer.session.vocabulary import (
     AddSpec,
+    AnswerLost,
     CheckFinished,
     DownloadFinished,
     EngineClosed,
@@ -34,6 +35,7 @@ from revaer.session.vocabulary import (
     RecordUnchanged,
     StatusBatch,
     StorageFailed,
+    TorrentsConflict,
     TorrentStatus,
     TrackerAnswered,
     TrackerFailed,
@@ -42,6 +44,7 @@ from revaer.types import TorrentId
 
 __all__ = [
     "AddSpec",
+    "AnswerLost",
     "CheckFinished",
     "DownloadFinished",
     "Engine",
@@ -71,6 +74,7 @@ __all__ = [
     "StatusBatch",
     "StorageFailed",
     "TorrentStatus",
+    "TorrentsConflict",
     "TrackerAnswered",
     "TrackerFailed",
 ]
@@ -105,6 +109,7 @@ class Engine(Protocol):
 
         Raises:
             EngineRefused: unknown id, or files could not be deleted (the torrent is gone all the same).
+            AnswerLost: the torrent is gone, and nobody knows whether its files are.
         """
 
     async def pause(self, torrent_id: TorrentId) -> None:

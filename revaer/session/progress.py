@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 
@@ -14,17 +13,13 @@ from revaer.session.port import EngineState, StatusBatch, TorrentStatus
 from revaer.session.torrent import Torrent
 from revaer.types import Progress, StateView, TorrentId, TorrentState
 
-SLICE = 0.004
+SLICE = 0.0005
 """Seconds of work between two looks at the event loop."""
 
-PORTION = 2_000
+PORTION = 1_000
 """How many torrents one batch of figures holds at most: publishing it is one step."""
 
 _AT_REST = frozenset({TorrentState.STOPPED, TorrentState.COMPLETED})
-
-DROPPED_SECONDS = 10.0
-"""How long after a loss of notifications an error in a status is news."""
-
 
 class ProgressDesk:
     """Keeps states and figures up to date.
@@ -34,7 +29,7 @@ class ProgressDesk:
         on_done: called with a torrent whose wanted bytes are all there for the first time.
         on_change: called with a torrent whose record is worth saving.
         on_lost_metadata: called with a torrent whose metadata the engine has and we have not.
-        on_error: called with a torrent that the engine stopped without telling, and what it says now.
+        on_error: called with a torrent that the engine stopped, and what its status says of it.
     """
 
     def __init__(
@@ -51,7 +46,6 @@ class ProgressDesk:
         self._on_change = on_change
         self._on_lost_metadata = on_lost_metadata
         self._on_error = on_error
-        self._dropped_at = -math.inf
         self._figures: dict[TorrentId, Progress] = {}
         self._moving: dict[TorrentId, None] = {}
         self._spent = 0.0
@@ -67,11 +61,6 @@ class ProgressDesk:
     def ask_soon(self, *, everything: bool = False) -> None:
         """Ask the engine what changed without waiting for the tick, or for every status."""
         self._core.engine.request_statuses(everything=everything)
-
-    def dropped(self) -> None:
-        """Learn every status anew: notifications were dropped, those of failures may have been among them."""
-        self._dropped_at = trio.current_time()
-        self.ask_soon(everything=True)
 
     async def take(self, batch: StatusBatch) -> None:
         """Work through a batch of statuses."""
@@ -107,7 +96,7 @@ class ProgressDesk:
             self._on_change(torrent)
         if torrent.fault is None and status.error is None:
             self._notice(torrent, status)
-        elif torrent.fault is None and status.error is not None and now - self._dropped_at < DROPPED_SECONDS:
+        elif torrent.fault is None and status.error is not None and torrent.has_metadata:
             self._on_error(torrent, status.error)
         self._show_state(torrent)
         self._show_figures(torrent)
@@ -163,7 +152,9 @@ class ProgressDesk:
     async def _still(self) -> None:
         """Bring the rates of torrents without news to zero."""
         oldest = trio.current_time() - self._core.timing.stall
-        for torrent_id in [*self._moving]:
+        for count, torrent_id in enumerate([*self._moving], 1):
+            if count % PORTION == 0:
+                await trio.lowlevel.checkpoint()
             torrent = self._core.catalogue.get(torrent_id)
             if torrent is not None and torrent.heard_at >= oldest:
                 continue

@@ -19,7 +19,7 @@ from revaer.session.tickets import Ticket
 
 T = TypeVar("T")
 
-SLICE = 0.004
+SLICE = 0.0005
 """Seconds of work between two looks at the event loop."""
 
 

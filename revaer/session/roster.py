@@ -29,6 +29,7 @@ class Entry:
         leaving: whether its removal began.
         private: whether its metadata forbids other sources of peers; None before metadata.
         connections: its own limit of peers.
+        moving_to: where the last move was to go.
     """
 
     torrent_id: TorrentId
@@ -49,6 +50,7 @@ class Entry:
     leaving: bool = False
     private: bool | None = None
     connections: int | None = None
+    moving_to: str | None = None
 
 
 class Roster:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 WINDOW = 256
 """How many requests to the engine and answered records may be open together."""
+
+SLICE = 0.0005
+"""Seconds of asking between two looks at the event loop: each question may wait for the interpreter's lock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +99,7 @@ class RecordKeeper:
                 self._failed += 1
             else:
                 self._unsaved.discard(event.torrent_id)
-            if isinstance(event, RecordReady) and not torrent.claims_too_much:
+            if isinstance(event, RecordReady) and not torrent.is_doubtful:
                 self._outbox[event.torrent_id] = event.record
         self._news.set()
 
@@ -122,6 +126,7 @@ class RecordKeeper:
             while True:
                 await self._deliver()
                 self._request()
+                await trio.lowlevel.checkpoint()
                 if not self._outbox and (not self._wanted or len(self._open) >= WINDOW):
                     await self._news.wait()
                     self._news = trio.Event()
@@ -217,7 +222,8 @@ class RecordKeeper:
                 self.want(torrent)
 
     def _request(self) -> None:
-        while self._wanted and len(self._open) + len(self._outbox) < WINDOW:
+        end = time.perf_counter() + SLICE
+        while self._wanted and len(self._open) + len(self._outbox) < WINDOW and time.perf_counter() < end:
             torrent_id = next(iter(self._wanted))
             del self._wanted[torrent_id]
             torrent = self._catalogue.get(torrent_id)

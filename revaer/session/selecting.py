@@ -8,6 +8,7 @@ from revaer.selection.messages import Decision, InvalidPattern
 from revaer.session.core import Core
 from revaer.session.describe import priorities_of
 from revaer.session.messages import ActionRefused, Inspect, Select, SessionRefusal, TorrentDetail
+from revaer.session.port import EngineState
 from revaer.session.progress import ProgressDesk
 from revaer.session.saving import RecordKeeper
 from revaer.session.torrent import Torrent
@@ -86,8 +87,15 @@ class SelectDesk:
         return TorrentDetail(view=torrent.view, options=torrent.options, files=files)
 
     async def _completed(self, torrent: Torrent) -> tuple[int, ...]:
-        """Return the verified bytes per file; nothing when the engine cannot say."""
-        if torrent.present and torrent.has_metadata:
+        """Return the verified bytes per file; nothing when the engine cannot say.
+
+        The engine is asked only when some bytes are there and some are not: while it works on thousands of torrents its
+        answer takes a while.
+        """
+        status = torrent.status
+        if torrent.present and status is not None and status.state is EngineState.SEEDING:
+            return tuple(file.size for file in torrent.files)
+        if torrent.present and torrent.has_metadata and (status is None or status.total_done):
             try:
                 done = await self._core.gate.call(self._core.engine.file_progress(torrent.id))
             except SessionRefusal:

@@ -55,6 +55,7 @@ _SERVER_DEFAULTS: Mapping[str, int | bool | str] = {
     "max_metadata_size": 10 * 1024 * 1024,
     "allow_idna": False,
     "ssrf_mitigation": True,
+    "allow_multiple_connections_per_ip": True,  # else one dead peer hides all others behind its address
 }
 """What the engine's own defaults get wrong for a server with thousands of torrents."""
 

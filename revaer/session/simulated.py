@@ -102,6 +102,7 @@ class SimulatedEngine:
         torrent.position = len(self._torrents)
         self._torrents[spec.torrent_id] = torrent
         self.world.entered(torrent)
+        self._news.set()
 
     async def remove(self, torrent_id: TorrentId, *, delete_data: bool) -> None:
         """See `Engine.remove`."""

@@ -21,6 +21,7 @@ from revaer.session.port import (
     ListenerUp,
     MetadataArrived,
     StorageFailed,
+    TorrentsConflict,
     TrackerAnswered,
     TrackerFailed,
 )
@@ -29,6 +30,9 @@ from revaer.types import TorrentId
 
 CHECK_RATE = 500_000_000
 """Bytes per second that a check reads."""
+
+CONFLICT = "torrent already exists in session"
+"""What the real engine says of two torrents that turn out to be one."""
 
 _PORT = 49152
 
@@ -269,7 +273,16 @@ class SimulatedWorld:
     def _bring_metadata(self, torrent: SimulatedTorrent) -> None:
         seeder = self._seeder(torrent)
         torrent.metadata_at = None
-        if seeder is not None:
+        if seeder is None:
+            return
+        shared = (other for other in self._torrents.values() if other.hashes.shares(seeder.parsed.hashes))
+        rival = next((other for other in shared if other is not torrent), None)
+        if rival is not None:
+            for stopped in (torrent, rival):
+                stopped.error, stopped.rate, stopped.is_changed = CONFLICT, 0, True
+                stopped.metadata_at = None
+            self.deliver(TorrentsConflict(torrent.spec.torrent_id, rival.spec.torrent_id))
+        else:
             torrent.learn(seeder.parsed)
             torrent.hashes = seeder.parsed.hashes
             if torrent.choosing:

@@ -1,17 +1,20 @@
 """Torrents whose storage failed: each is `failed` with what to do, waits, and goes on by itself when the storage is
 well.
 
-Nothing is rechecked then: what was verified is still there, which is made sure of by looking for the files. The one
-exception is an unfinished torrent that may have written into another directory of the same name (a mount point whose
-volume was gone): its claims are not trusted.
+Nothing is hashed then that was on disk before: it is still there, which is made sure of by looking for the files. What
+the engine claims of an unfinished torrent since its last record is hashed, because writing it may have failed. Only a
+torrent that may have written into another directory of the same name (the mount point of a volume that was gone) is
+rechecked.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 import structlog
 import trio
 
@@ -39,6 +42,10 @@ ROOM = 256 * 1024 * 1024
 
 RELAPSE = 60.0
 """A failure within this time, in seconds, after a recovery continues the row of failures."""
+
+
+STALE = 2.0
+"""A status that comes within this time, in seconds, after a recovery may be older than it."""
 
 
 @dataclass(slots=True)
@@ -89,11 +96,15 @@ class StorageWatch:
         torrent = self._core.catalogue.get(event.torrent_id)
         if torrent is None or torrent.removing is not None:
             return
+        torrent.is_doubtful |= torrent.view.descriptor.completed_at is None
         directory = torrent.options.download_dir
         self.hold(torrent, storage_failure(directory, event.path or directory, event.errno, event.message))
 
     def stopped(self, torrent: Torrent, message: str) -> None:
-        """Take from a status that the engine stopped a torrent; the notification, which says more, is lost."""
+        """Take from a status that the engine stopped a torrent; the notification, which says more, may be lost."""
+        if trio.current_time() - self._recovered.get(torrent.id, (0, -math.inf))[1] < STALE:
+            return
+        torrent.is_doubtful |= torrent.view.descriptor.completed_at is None
         directory = torrent.options.download_dir
         self.hold(torrent, storage_failure(directory, directory, 0, message))
 
@@ -234,21 +245,31 @@ class StorageWatch:
         core, options = self._core, torrent.options
         wait = self._waiting.get(torrent.id)
         is_suspect = wait is not None and wait.is_suspect and torrent.view.descriptor.completed_at is None
-        must_check = is_suspect or torrent.claims_too_much
-        if not torrent.claims_too_much and (path := await self.missing(torrent)) is not None:
+        if torrent.is_doubtful and not is_suspect:
+            await self._admit_anew(torrent)
+            return
+        if (path := await self.missing(torrent)) is not None:
             torrent.fault = missing_files(path)
             self._refresh(torrent)
             return
         await core.gate.call(core.engine.resume(torrent.id, auto_managed=options.auto_managed and not options.paused))
-        if must_check:
+        if is_suspect:
             await core.gate.call(core.engine.recheck(torrent.id))
+            torrent.is_doubtful = False
         if options.paused:
             await core.gate.call(core.engine.pause(torrent.id))
         if torrent.status is not None:
-            state = EngineState.CHECKING if must_check else torrent.status.state
-            torrent.status = replace(torrent.status, error=None, state=state)
+            state = EngineState.CHECKING if is_suspect else torrent.status.state
+            torrent.status = msgspec.structs.replace(torrent.status, error=None, state=state)
         torrent.fault = None
         core.engine.request_statuses(everything=False)
+
+    async def _admit_anew(self, torrent: Torrent) -> None:
+        """Take a torrent out of the engine and back in by its record, and hash what the record does not claim."""
+        await self._core.gate.call(self._core.engine.remove(torrent.id, delete_data=False))
+        torrent.present = False
+        torrent.status = None
+        await self._readmit(torrent)
 
     def _still_bad(self, torrent: Torrent, look: Look) -> None:
         source, target = torrent.options.download_dir, _awaited(torrent)

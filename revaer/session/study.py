@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from revaer.bencode import encode
 from revaer.session.desk import Desk
 from revaer.session.filenames import engine_renames
 from revaer.session.metainfo import MAX_METAINFO_BYTES, parse_metainfo
-from revaer.session.port import EngineRefused, InvalidMetainfo, MetadataArrived, Metainfo, TorrentStatus
+from revaer.session.port import AnswerLost, EngineRefused, InvalidMetainfo, MetadataArrived, Metainfo, TorrentStatus
 from revaer.session.roster import Entry, Roster
 from revaer.session.translate import translate_status
 from revaer.types import TorrentId
@@ -88,6 +89,8 @@ class Study:
         self._accept(entry, torrent, parsed)
 
     def _accept(self, entry: Entry, torrent: bytes, parsed: Metainfo) -> None:
+        if entry.files:  # another answer brought it meanwhile
+            return
         entry.files, entry.pieces, entry.private = len(parsed.files), parsed.pieces, parsed.private
         for tier, url in enumerate(self._trackers_of(entry)):
             if url not in entry.trackers:
@@ -105,6 +108,7 @@ class Study:
         for key in self._desk.keys("chosen"):
             self._desk.settle_all("chosen", key)
         await self._recover_arrivals()
+        await self._recover_moves()
         for entry in self._roster:
             if entry.leaving or not entry.handle.is_valid():
                 continue
@@ -128,9 +132,31 @@ class Study:
             elif handle is None:
                 self._roster.leave(entry)
                 self._desk.settle("removed", entry.torrent_id)
-                lost = EngineRefused("the engine's answer was lost; the torrent is not there")
-                self._desk.settle("added", entry.torrent_id, error=lost)
+                gone = EngineRefused("the engine's answer was lost; the torrent is not there")
+                self._desk.settle("added", entry.torrent_id, error=gone)
+                lost = AnswerLost("the engine let go of the torrent, and its answer about the files was lost")
                 self._desk.settle("deleted", entry.torrent_id, error=lost)
+
+    async def _recover_moves(self) -> None:
+        for torrent_id in self._desk.keys("moved"):
+            entry = self._roster.find(TorrentId(torrent_id))
+            if entry is None:
+                continue
+            try:
+                place = await self._lane.run(self._library.place, entry.handle)
+            except RuntimeError:  # the handle died; whoever waits hears of it with the removal
+                continue
+            if place is None:
+                continue
+            if _same_directory(place, entry.moving_to or ""):
+                self._desk.settle("moved", torrent_id)
+            else:
+                lost = EngineRefused("the payload was not moved, and the engine's reason was lost")
+                self._desk.settle("moved", torrent_id, error=lost)
+
+
+def _same_directory(one: str, other: str) -> bool:
+    return os.path.normpath(one) == os.path.normpath(other)
 
 
 def compose(info: bytes, trackers: tuple[str, ...], web_seeds: tuple[str, ...]) -> bytes:

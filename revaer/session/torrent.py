@@ -9,7 +9,7 @@ from revaer.resume.messages import Intent, Removing
 from revaer.session.faults import Fault
 from revaer.session.messages import UNLIMITED, Rates
 from revaer.session.policy import cap
-from revaer.session.port import EngineState, FileEntry, TorrentStatus
+from revaer.session.port import FileEntry, TorrentStatus
 from revaer.types import InfoHash, TorrentId, TorrentOptions, TorrentView
 
 
@@ -31,6 +31,8 @@ class Torrent:
         status: the engine's last word, None before the first.
         fault: why it cannot go on, None when it can.
         present: whether the engine has it.
+        is_doubtful: whether writing failed before it was complete. The engine counts a piece as soon as its hash is
+            right, so it may claim pieces then that are not on disk.
         removing: a removal that was accepted and is not finished.
         is_finishing: whether its completion is being worked on.
         is_rechecking: whether the user asked for a recheck that has not ended.
@@ -51,6 +53,7 @@ class Torrent:
     status: TorrentStatus | None = None
     fault: Fault | None = None
     present: bool = False
+    is_doubtful: bool = False
     removing: Removing | None = None
     is_finishing: bool = False
     is_rechecking: bool = False
@@ -76,21 +79,6 @@ class Torrent:
     def name(self) -> str:
         """What to call it in a message."""
         return self.view.descriptor.name or self.view.descriptor.info_hash
-
-    @property
-    def claims_too_much(self) -> bool:
-        """Whether the engine believes to have everything, although writing failed before that was made sure of.
-
-        The engine counts a piece as soon as its hash is right. With the last one it lets go of what it needs to take a
-        piece back, so a write that fails then leaves a claim for bytes that are not there.
-        """
-        return (
-            self.fault is not None
-            and self.fault.is_storage
-            and self.view.descriptor.completed_at is None
-            and self.status is not None
-            and self.status.state in (EngineState.FINISHED, EngineState.SEEDING)
-        )
 
     def rates(self, options: TorrentOptions | None = None) -> Rates:
         """Return the caps that hold for it, with other options than its own when they are given."""

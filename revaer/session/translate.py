@@ -42,6 +42,7 @@ _STATES: Mapping[int, EngineState] = {
     6: EngineState.CHECKING,  # allocates
     7: EngineState.CHECKING,  # reads its record
 }
+_DONE = frozenset({EngineState.FINISHED, EngineState.SEEDING})
 _HAS_METADATA = frozenset({EngineState.DOWNLOADING, EngineState.FINISHED, EngineState.SEEDING})
 
 read_status: Callable[[Any], tuple[Any, ...]] = attrgetter(
@@ -101,7 +102,7 @@ def translate_status(entry: Entry, status: Any) -> TorrentStatus:
         wanted_done,
         wanted,
         done,
-        down,
+        0 if state in _DONE else down,  # the engine's own average falls for minutes after the end
         up,
         downloaded,
         uploaded,

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import msgspec
+
 from revaer.types import InfoHash, StorageMode, TorrentId
 
 
@@ -19,6 +21,10 @@ class EngineError(Exception):
 
 class EngineRefused(EngineError):
     """The engine refused the call: the message says why. Nothing changed."""
+
+
+class AnswerLost(EngineError):
+    """The engine did the call or not: its answer was lost. Whoever asks again finds out."""
 
 
 class EngineClosed(EngineError):
@@ -117,8 +123,7 @@ class EngineState(enum.StrEnum):
     SEEDING = "seeding"
 
 
-@dataclass(frozen=True, slots=True)
-class TorrentStatus:
+class TorrentStatus(msgspec.Struct, frozen=True, gc=False):
     """One torrent's figures. `wanted_done` and `wanted` count the bytes of selected files; `downloaded` and `uploaded`
     are payload totals over the torrent's life; `error` is the engine's message when it stopped by itself."""
 
@@ -154,6 +159,14 @@ class MetadataArrived:
     torrent_id: TorrentId
     metainfo: bytes
     parsed: Metainfo
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentsConflict:
+    """Metadata showed that two torrents are one and the same. The engine stopped both, and neither has the metadata."""
+
+    torrent_id: TorrentId
+    other_id: TorrentId
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +261,7 @@ class EventsDropped:
 EngineEvent: TypeAlias = (
     StatusBatch
     | MetadataArrived
+    | TorrentsConflict
     | DownloadFinished
     | CheckFinished
     | RecordReady

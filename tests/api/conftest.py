@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import trio
 
@@ -110,14 +111,14 @@ class Catalogue:
     def progress(self, figures: Mapping[TorrentId, Progress]) -> None:
         """Publish a batch of progress."""
         for torrent_id, progress in figures.items():
-            self.views[torrent_id] = replace(self.views[torrent_id], progress=progress)
+            self.views[torrent_id] = msgspec.structs.replace(self.views[torrent_id], progress=progress)
         self.bus.publish(ProgressReported(dict(figures)))
 
     def change_state(self, torrent_id: TorrentId, kind: TorrentState) -> TorrentView:
         """Put a torrent into another state, and tell."""
         old = self.views[torrent_id]
         state = StateView(kind, time.time())
-        self.views[torrent_id] = replace(old, state=state)
+        self.views[torrent_id] = msgspec.structs.replace(old, state=state)
         self.bus.publish(StateChanged(torrent_id, old.state.kind, state))
         return self.views[torrent_id]
 
@@ -171,7 +172,7 @@ class FakeSession(Actor[SessionMessage]):
                     name=options.name or f"torrent {number:05}",
                 )
                 if message.torrent_id is not None:
-                    view = replace(view, id=message.torrent_id)
+                    view = msgspec.structs.replace(view, id=message.torrent_id)
                 return answer(message, catalogue.add(view))
             case session.RemoveTorrent(torrent_id=torrent_id):
                 catalogue.remove(torrent_id)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import trio
+from msgspec.structs import replace
 
 from revaer.cli.main import main
 from revaer.daemon import wiring
 from revaer.session.libtorrent_engine import open_libtorrent
-from revaer.session.port import Engine, EngineEvent, EngineSettings, StatusBatch
+from revaer.session.port import Engine, EngineEvent, EngineSettings, StatusBatch, TorrentStatus
 
 AT_ONCE = 500
 """How many statuses are altered before the loop has its turn: well under a millisecond."""
@@ -36,19 +37,16 @@ class ChangingEngine:
     async def next_events(self) -> Sequence[EngineEvent]:
         """Wait for the next events."""
         events = await self._inner.next_events()
-        for event in events:
-            if isinstance(event, StatusBatch):
-                await self._alter(event)
-        return events
+        return [await self._alter(event) if isinstance(event, StatusBatch) else event for event in events]
 
-    async def _alter(self, batch: StatusBatch) -> None:
+    async def _alter(self, batch: StatusBatch) -> StatusBatch:
         self._uploaded += 65_536
+        altered: list[TorrentStatus] = []
         for start in range(0, len(batch.items), AT_ONCE):
             for status in batch.items[start : start + AT_ONCE]:
-                # A new frozen object for each would cost more than what is measured.
-                object.__setattr__(status, "uploaded", self._uploaded)
-                object.__setattr__(status, "upload_bps", random.randrange(10_000, 100_000))
+                altered.append(replace(status, uploaded=self._uploaded, upload_bps=random.randrange(10_000, 100_000)))
             await trio.lowlevel.checkpoint()
+        return StatusBatch(tuple(altered))
 
 
 async def open_changing(settings: EngineSettings, *, state_dir: Path) -> Any:

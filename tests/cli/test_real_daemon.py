@@ -119,6 +119,7 @@ async def test_events_are_followed_across_a_kill_without_a_gap(
     assert (second["event"]["type"], second["event"]["torrent_id"]) == ("torrent_removed", first_id)
 
 
+@pytest.mark.drill
 async def test_a_download_is_followed_to_its_end(node: Daemon, revaer: Shell, metainfo: bytes) -> None:
     added = await revaer("add", "-", "--seed-mode", "--output", "json", stdin=metainfo)
     torrent_id = json.loads(added.out)["id"]
@@ -129,6 +130,7 @@ async def test_a_download_is_followed_to_its_end(node: Daemon, revaer: Shell, me
     assert followed.out.splitlines()[-1].split()[1] == "100.0"
 
 
+@pytest.mark.drill
 async def test_refusals_of_the_daemon_are_told(node: Daemon, revaer: Shell) -> None:
     garbage = await revaer("add", "-", stdin=b"d4:spam4:eggse")
     assert garbage.code == 2
@@ -145,6 +147,7 @@ async def test_refusals_of_the_daemon_are_told(node: Daemon, revaer: Shell) -> N
     assert stranger.code == 3
 
 
+@pytest.mark.drill
 async def test_the_daemon_tells_how_it_is_until_it_is_gone(node: Daemon, revaer: Shell) -> None:
     health = await revaer("health")
     assert health.code == 0

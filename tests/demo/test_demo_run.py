@@ -47,6 +47,7 @@ def test_a_download_survives_the_kill_and_nothing_is_left_behind(folder: Path) -
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.drill
 def test_without_a_kill_it_is_a_plain_download_that_can_be_kept(folder: Path) -> None:
     process = spawn(folder, "--no-kill", "--keep", "--output", "json")
     out, err = process.communicate()

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import trio
 
+from revaer.resume.copy_format import SUFFIX
 from tests.support.daemon import Api, Daemon, daemon
 from tests.support.database_gate import open_gate
 from tests.support.payloads import MIB, large_torrent
@@ -145,18 +146,46 @@ async def test_copies_are_enough_after_a_kill_without_the_database(home: Path, f
     async with open_gate(fresh_database_url) as gate:
         node = Daemon(home / "node", database_url=gate.url)
         try:
-            api = await node.start()
-            keys = {(await api.add(tiny(number), tags=[f"t{number}"])).json()["id"] for number in range(20)}
+            keys = await add_twenty(await node.start())
+            await eventually(lambda: len(list(node.data_dir.rglob(f"*{SUFFIX}"))) == len(keys), "a copy of each intent")
             await node.kill()
             gate.shut()
 
-            api = await node.start()
+            await node.start()
 
             rows = await until_listed(node, 20)
             assert {row["id"] for row in rows} == keys
             assert await node.stop() == 0
         finally:
             await node.close()
+
+
+async def test_torrent_killed_before_its_copy_was_written_comes_with_the_database(
+    home: Path, fresh_database_url: str
+) -> None:
+    async with open_gate(fresh_database_url) as gate:
+        node = Daemon(home / "node", database_url=gate.url)
+        try:
+            keys = await add_twenty(await node.start())
+            await node.kill()
+            gate.shut()
+            for lost in sorted(node.data_dir.rglob(f"*{SUFFIX}"))[:5]:
+                lost.unlink()
+            api = await node.start()
+            assert {row["id"] for row in await api.all()} < keys
+
+            await gate.open()
+
+            rows = await until_listed(node, 20)
+            assert {row["id"] for row in rows} == keys
+            assert await node.stop() == 0
+        finally:
+            await node.close()
+
+
+async def add_twenty(api: Api) -> set[str]:
+    """Add twenty torrents and return their ids."""
+    return {(await api.add(tiny(number), tags=[f"t{number}"])).json()["id"] for number in range(20)}
 
 
 UNCHANGED = ("tags", "category", "rate_limit", "sequential", "download_dir", "trackers", "added_at")

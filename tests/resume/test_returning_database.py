@@ -1,5 +1,5 @@
-"""A session that had to start from copies, and the database that returns: with torrents added, changed and removed there
-meanwhile. What the database says wins, nothing accepted is lost, and transfers go on all the time."""
+"""A session that had to start from copies, and the database that returns: with torrents added, changed and removed
+there meanwhile. What the database says wins, nothing accepted is lost, and transfers go on all the time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trio
 
+from actors import Request
 from revaer.database.messages import Database
 from revaer.resume.actor import ResumeStore
 from revaer.resume.messages import UpdateIntent
@@ -176,11 +177,12 @@ async def test_everything_is_listed_from_copies_and_downloads_while_the_database
         assert (await node.snapshot()).loading
         node.engine.world.seed(film(1), rate=50_000_000)
         await node.until(first.id, TorrentState.SEEDING)
-        for request in (
+        requests: tuple[Request[Any], ...] = (
             AddTorrent(node.options(), metainfo=film(3)),
             Act(second.id, SetRate(1000, None)),
             RemoveTorrent(second.id),
-        ):
+        )
+        for request in requests:
             with pytest.raises(SessionUnavailable):
                 await node.ask(request)
         with pytest.raises(DuplicateTorrent):
@@ -211,7 +213,12 @@ async def test_wishes_that_were_changed_meanwhile_are_applied(
         stopped = await node.until(first.id, TorrentState.STOPPED)
         await until_listed(node)
         assert stopped.descriptor.max_download_bps == 5_000
-        assert node.engine._torrents[first.id].paused
+
+        def is_paused() -> bool:
+            torrent = node.engine._torrents.get(first.id)
+            return torrent is not None and bool(torrent.paused)
+
+        await node.eventually(is_paused, "the engine has it, paused")
         assert (await node.view(second.id)).progress.percent_complete == 100.0
         assert "torrent_removed" not in node.kinds(second.id)
 
@@ -223,7 +230,7 @@ async def test_changed_torrent_keeps_what_it_has(
         view = await add(node, 1)
         node.engine.world.seed(film(1), rate=50_000_000)
         await node.until(view.id, TorrentState.SEEDING)
-        await node.eventually(lambda: (node.root / "resume" / f"{view.id}.fastresume").exists(), "its record")
+        await node.eventually((node.root / "resume" / f"{view.id}.fastresume").exists, "its record")
         await until_copied(node, view)
     database.leave()
     async with open_session() as node:
@@ -337,7 +344,7 @@ async def test_metadata_that_came_meanwhile_is_stored_when_the_database_is_back(
 
         async def stored() -> bool:
             (row,) = await real_database.fetch("SELECT metainfo FROM torrents")
-            return row["metainfo"] == film(1)
+            return bool(row["metainfo"] == film(1))
 
         await node.eventually(stored, "its metadata")
         assert (await node.view(view.id)).state.kind is TorrentState.SEEDING

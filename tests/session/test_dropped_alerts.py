@@ -132,9 +132,9 @@ async def test_disk_error_that_was_lost_is_shown_and_resume_ends_it(node: WholeN
     view = await add(node, paused=True)
     blocker = node.downloads / NAME
     blocker.write_text("in the way")
-    handle = handle_of(node, view.id)
     await node.ask(Act(view.id, Resume()))
-    await seeder.meet(node, view.id)
+    handle = handle_of(node, view.id)
+    handle.connect_peer(("127.0.0.1", seeder.port))
     drown(node.engine, view.id, until=lambda _: handle.status().errc.value() != 0)
     failed = await node.until(view.id, TorrentState.FAILED)
     assert failed.state.message

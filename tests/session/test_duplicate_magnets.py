@@ -55,8 +55,9 @@ async def revealed(house: House, options: TorrentOptions, halves: tuple[str, str
     await trio.sleep(1.0)
     newer = await add_magnet(house, options, halves[1])
     house.engine.world.seed(HYBRID)
-    failed = await house.until(newer.id, TorrentState.FAILED)
-    return await house.until(older.id, TorrentState.SEEDING), failed
+    await house.until(newer.id, TorrentState.FAILED)
+    done = await house.until(older.id, TorrentState.SEEDING)
+    return done, await house.until(newer.id, TorrentState.FAILED)
 
 
 async def test_halves_are_two_torrents_until_metadata_comes(
@@ -93,9 +94,8 @@ async def test_newer_goes_on_by_itself_when_the_older_is_removed(
 ) -> None:
     older, newer = await revealed(house, options, halves)
     await house.ask(RemoveTorrent(older.id, delete_data=True))
-    await house.until(newer.id, TorrentState.SEEDING)
-    await house.settle(lambda: house.kept.intents[newer.id].metainfo == HYBRID)
     done = await house.until(newer.id, TorrentState.SEEDING)
+    await house.settle(lambda: house.kept.intents[newer.id].metainfo == HYBRID)
     assert done.descriptor.completed_at is not None
 
 
@@ -205,6 +205,19 @@ async def test_readers_see_the_same_as_a_new_snapshot(
         assert_agree(reader.views, snapshot)
 
 
+async def test_older_still_runs_after_a_restart(
+    kept: StoredTorrents, options: TorrentOptions, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Both enter the engine at the same time; whoever comes first, the older stays."""
+    async with open_house(kept, tmp_path) as house:
+        older, newer = await revealed(house, options, (HALVES["v1"], HALVES["v2"]))
+        await house.settle(lambda: kept.intents[older.id].metainfo is not None)
+    async with open_house(kept, tmp_path) as house:
+        house.engine.world.seed(HYBRID)
+        await house.until(older.id, TorrentState.SEEDING)
+        assert older.id in ((await house.until(newer.id, TorrentState.FAILED)).state.message or "")
+
+
 async def test_newer_goes_on_after_a_restart_too_when_the_older_is_removed(
     kept: StoredTorrents, options: TorrentOptions, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -216,3 +229,13 @@ async def test_newer_goes_on_after_a_restart_too_when_the_older_is_removed(
         await house.until(newer.id, TorrentState.FAILED)
         await house.ask(RemoveTorrent(older.id))
         await house.until(newer.id, TorrentState.SEEDING)
+
+
+async def test_half_that_was_removed_is_known_as_the_older_one(
+    house: House, options: TorrentOptions, autojump_clock: MockClock
+) -> None:
+    older, newer = await revealed(house, options, (HALVES["v1"], HALVES["v2"]))
+    await house.ask(RemoveTorrent(newer.id))
+    with pytest.raises(DuplicateTorrent) as caught:
+        await add_magnet(house, options, HALVES["v2"])
+    assert caught.value.existing == older.id

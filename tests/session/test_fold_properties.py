@@ -43,12 +43,15 @@ from tests.support.late_reader import LateReader, assert_agree
 from tests.support.torrents import magnet_for, make_torrent, payload
 
 COUNT = 3
+BLOCK = 16 * 1024
+"""Files end with a piece: the simulated engine keeps nothing of a file that shares a piece and is not wanted yet."""
+
 SETTLE = 200.0
 """Mock seconds after which everything that retries has been tried again."""
 
 FILMS = [
     make_torrent(
-        {"film.mkv": payload(150_000, seed=number), "sample/s.mkv": payload(30_000), "note.txt": b"about it"},
+        {"film.mkv": payload(9 * BLOCK, seed=number), "sample/s.mkv": payload(2 * BLOCK), "note.txt": b"about it"},
         name=f"Film {number}",
         version="hybrid" if number == 1 else "v1",
     )
@@ -113,7 +116,6 @@ class Game:
         self.ids: dict[int, TorrentId] = {}
         self.accepted: set[TorrentId] = set()
         self.doubtful: set[TorrentId] = set()
-        self.has_lost_events = False
 
     async def play(self, operations: list[tuple[str, Any]]) -> None:
         async with trio.open_nursery() as nursery:
@@ -171,7 +173,6 @@ class Game:
         self.house.engine.world.heal_storage(self.places[0])
 
     async def do_drop(self, count: int) -> None:
-        self.has_lost_events = True
         self.house.engine.world.drop_events(count)
 
     async def do_cut_database(self, _: None) -> None:
@@ -218,10 +219,8 @@ class Game:
         for view in snapshot.views:
             wish = self.house.kept.intents[view.id].options
             assert view.descriptor.download_dir == wish.download_dir
-            if view.state.kind is TorrentState.FAILED:
-                assert self.has_lost_events, "only a failure that nobody heard of lasts longer than its cause"
-            else:
-                assert (view.state.kind in (TorrentState.STOPPED, TorrentState.COMPLETED)) == wish.paused, view
+            assert (view.state.kind in (TorrentState.STOPPED, TorrentState.COMPLETED)) == wish.paused, view
+            assert view.state.kind is not TorrentState.FAILED, "no failure lasts longer than its cause"
 
 
 async def play(root: Path, plot: tuple[tuple[Any, ...], list[tuple[list[Any], float]]]) -> None:
@@ -246,7 +245,7 @@ async def play(root: Path, plot: tuple[tuple[Any, ...], list[tuple[list[Any], fl
         nursery.cancel_scope.cancel()
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(plot=GAME)
 def test_snapshot_and_events_are_the_next_snapshot(tmp_path_factory: pytest.TempPathFactory, plot: Any) -> None:
     trio.run(play, tmp_path_factory.mktemp("house"), plot, clock=MockClock(autojump_threshold=0))

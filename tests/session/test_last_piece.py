@@ -14,7 +14,7 @@ import pytest
 from revaer.session.libtorrent_engine import open_libtorrent
 from revaer.session.messages import Act, Resume, SetSequential
 from revaer.session.records import record_pieces
-from revaer.types import TorrentState
+from revaer.types import TorrentId, TorrentState
 from tests.session.conftest import FakeStore, StoredTorrents
 from tests.session.test_on_libtorrent import BLOCK, FILES, FILM, NAME, add, assert_on_disk, until_done
 from tests.support.real_peer import Seeder, loopback, open_seeder
@@ -41,7 +41,16 @@ async def seeder(tmp_path: Path) -> AsyncIterator[Seeder]:
         yield opened
 
 
-async def test_file_where_a_folder_must_be_fails_the_download_until_it_is_gone(node: WholeNode, seeder: Seeder) -> None:
+async def done_by_another(node: WholeNode, torrent_id: TorrentId, folder: Path) -> None:
+    """Complete it from another seeder: the engine does not dial one again that it left as a seed among seeds."""
+    async with open_seeder(folder) as another:
+        await another.seed(FILM, FILES, name=NAME)
+        await until_done(node, another, torrent_id)
+
+
+async def test_file_where_a_folder_must_be_fails_the_download_until_it_is_gone(
+    node: WholeNode, seeder: Seeder, tmp_path: Path
+) -> None:
     blocker = node.downloads / NAME / "z"
     view = await add(node, paused=True)
     await node.ask(Act(view.id, SetSequential(enable=True)))
@@ -52,7 +61,7 @@ async def test_file_where_a_folder_must_be_fails_the_download_until_it_is_gone(n
     failed = await node.until(view.id, TorrentState.FAILED)
     assert "by itself" in (failed.state.message or "")
     blocker.unlink()
-    await until_done(node, seeder, view.id)
+    await done_by_another(node, view.id, tmp_path / "another")
     assert_on_disk(node.downloads, FILES)
 
 
@@ -70,9 +79,7 @@ async def test_piece_that_a_full_disk_did_not_take_is_downloaded_again(
     await node.until(view.id, TorrentState.FAILED)
     last.unlink()
     last.write_bytes(bytes(BLOCK))
-    async with open_seeder(tmp_path / "another") as another:  # the engine does not dial the first again so soon
-        await another.seed(FILM, FILES, name=NAME)
-        await until_done(node, another, view.id)
+    await done_by_another(node, view.id, tmp_path / "another")
     assert_on_disk(node.downloads, FILES)
 
 

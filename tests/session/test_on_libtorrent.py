@@ -266,11 +266,35 @@ async def test_crash_in_the_middle_keeps_what_is_there_and_completes(
     assert_on_disk(node.downloads, FILES)
 
 
+async def test_file_that_is_chosen_just_before_a_crash_comes_all_the_same(node: WholeNode, seeder: Seeder) -> None:
+    """Its first bytes are there already: they share a piece with a file that was wanted before."""
+    files = {"film.mkv": payload(300_000, seed=4), "sample/film.mkv": payload(90_000, seed=5)}
+    shared = make_torrent(files, name="Shared")
+    await seeder.seed(shared, files, name="Shared")
+    wish = node.options(selection=SelectionRules(skip_fluff=True))
+    view = await node.ask(AddTorrent(wish, metainfo=shared))
+    await until_done(node, seeder, view.id)
+    await node.ask(Select(view.id, SelectionRules()))
+    node.crash("session")
+    await node.eventually(lambda: len(node.engines) == 2 and node.session.running, "a new session")
+
+    def on_disk() -> bool:
+        paths = [node.downloads / "Shared" / path for path in files]
+        return [path.read_bytes() for path in paths if path.exists()] == list(files.values())
+
+    async def whole() -> bool:
+        await seeder.meet(node, view.id)
+        progress = (await node.view(view.id)).progress
+        return progress.bytes_downloaded == progress.bytes_total == 390_000 and on_disk()
+
+    await node.eventually(whole, "both files")
+    await node.until(view.id, TorrentState.SEEDING)
+
+
 @pytest.mark.parametrize("first", ["v1", "v2"])
 async def test_magnets_of_both_halves_of_a_hybrid_leave_the_older_and_it_completes(
     node: WholeNode, seeder: Seeder, kept: StoredTorrents, first: str
 ) -> None:
-    """The engine stops both when it sees that they are one."""
     hybrid = make_torrent(FILES, name="Hybrid", version="hybrid")
     v1, v2 = info_hashes(hybrid, version="hybrid")
     halves = [f"magnet:?xt=urn:btih:{v1}", f"magnet:?xt=urn:btmh:1220{v2}"]

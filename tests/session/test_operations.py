@@ -25,6 +25,7 @@ from revaer.session.messages import (
     SetSequential,
     UnknownTorrent,
 )
+from revaer.session.port import AnswerLost
 from revaer.types import Priority, SelectionRules, TorrentId, TorrentOptions, TorrentState
 from tests.session.conftest import House, add
 
@@ -170,6 +171,33 @@ async def test_remove_with_data_deletes_only_its_own_files(
     assert foreign.exists()
     assert not (foreign.parent / "film.mkv").exists()
     assert house.kept.intents == {}
+    assert (await house.snapshot()).views == ()
+
+
+@pytest.mark.parametrize("is_deleted", [True, False], ids=["deleted", "left"])
+async def test_removal_whose_answer_is_lost_is_finished_by_itself(
+    house: House,
+    autojump_clock: trio.testing.MockClock,
+    options: TorrentOptions,
+    film: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    is_deleted: bool,
+) -> None:
+    house.engine.world.seed(film)
+    view = await add(house, options, film)
+    await house.until(view.id, TorrentState.SEEDING)
+    remove = house.engine.remove
+
+    async def lose_answer(torrent_id: TorrentId, *, delete_data: bool) -> None:
+        monkeypatch.setattr(house.engine, "remove", remove)
+        await remove(torrent_id, delete_data=delete_data and is_deleted)
+        raise AnswerLost("nobody knows")
+
+    monkeypatch.setattr(house.engine, "remove", lose_answer)
+    with pytest.raises(SessionUnavailable, match="nobody knows"):
+        await house.ask(RemoveTorrent(view.id, delete_data=True))
+    await house.settle(lambda: house.kept.intents == {})
+    assert not (Path(options.download_dir) / "Film").exists()
     assert (await house.snapshot()).views == ()
 
 

@@ -32,7 +32,7 @@ LOOPBACK: Mapping[str, Any] = {
 }
 """An engine profile that keeps torrent traffic on this machine."""
 
-OWN_VARIABLES = ("REVAER_", "DATABASE_URL")
+OWN_VARIABLES = ("REVAER_", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
 
 
 class Api:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from actors import ActorRef, Lagged, Subscription
 from revaer.events import Event, ProgressReported, TorrentAdded, TorrentRemoved, fold

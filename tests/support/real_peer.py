@@ -71,7 +71,7 @@ class Seeder:
 @asynccontextmanager
 async def open_seeder(folder: Path, *, upload_bps: int | None = None) -> AsyncIterator[Seeder]:
     """Run a seeder for the length of a block."""
-    folder.mkdir()
+    await trio.Path(folder).mkdir()
     engine = await open_libtorrent(loopback(max_upload_bps=upload_bps), state_dir=folder)
 
     async def read() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import trio
 
 from revaer.session.libtorrent_engine import open_libtorrent
 from revaer.session.port import (
+    AnswerLost,
     EngineRefused,
     EngineState,
     EventsDropped,
@@ -203,3 +205,56 @@ async def test_what_was_dropped_is_counted(rig: Rig) -> None:
             await trio.lowlevel.checkpoint()
             await rig.engine.file_progress(torrent_id)
     assert rig.engine.figures().dropped > 0
+
+
+async def test_move_whose_answer_is_lost_comes_back(rig: Rig) -> None:
+    torrent_id = await present(rig)
+    target = rig.folder / "library"
+    target.mkdir()
+    handle = rig.engine._roster.get(torrent_id).handle  # type: ignore[attr-defined]  # the real engine
+    moved = rig.engine.move(torrent_id, str(target))
+    await drowned(rig, torrent_id, moved, until=lambda _: handle.status().save_path == str(target))
+    assert (target / NAME / "film.mkv").read_bytes() == FILES["film.mkv"]
+    assert not (rig.downloads / NAME).exists()
+
+
+async def test_removal_with_data_whose_answer_is_lost_comes_back(rig: Rig) -> None:
+    leaving, staying = await present(rig), rig.spec(make_torrent({"x": bytes(100)}, name="x"), paused=True)
+    await rig.engine.add(staying)
+    files = [rig.downloads / NAME / path for path in FILES]
+    gone = lambda _: not any(path.exists() for path in files)  # noqa: E731
+    with contextlib.suppress(AnswerLost):  # its answer comes after the loss now and then
+        await drowned(rig, staying.torrent_id, rig.engine.remove(leaving, delete_data=True), until=gone)
+    with pytest.raises(EngineRefused):
+        await rig.engine.pause(leaving)
+    await rig.engine.add(rig.spec(torrent(), paused=True))
+
+
+async def test_metadata_comes_although_a_record_is_asked_for_during_the_recovery(rig: Rig) -> None:
+    """The record is asked for twice then, and the answers no longer tell which question they belong to."""
+    await rig.seed(torrent())
+    spec = rig.spec(magnet())
+    await rig.engine.add(spec)
+    await rig.meet(spec.torrent_id)
+    handle = rig.engine._roster.get(spec.torrent_id).handle  # type: ignore[attr-defined]  # the real engine
+    lane: Any = rig.engine._lane  # type: ignore[attr-defined]
+    run = lane.run
+
+    async def run_and_ask(fn: Any, *args: Any, **options: Any) -> Any:
+        lane.run = run
+        result = await run(fn, *args, **options)
+        rig.engine.request_record(spec.torrent_id, only_if_changed=False)
+        return result
+
+    lane.run = run_and_ask
+    drown(rig.engine, spec.torrent_id, until=lambda _: bool(handle.status().has_metadata))
+    await rig.event(EventsDropped)
+    await rig.event(MetadataArrived)
+
+
+async def test_version_2_torrent_whose_arrival_is_lost_is_there(rig: Rig) -> None:
+    """It has no version 1 hash to look for."""
+    torrent_id = await present(rig)
+    spec = rig.spec(make_torrent({"x": bytes(100)}, name="x", version="v2"), paused=True)
+    await drowned(rig, torrent_id, rig.engine.add(spec), until=lambda session: len(session.get_torrents()) == 2)
+    assert (await told(rig, spec.torrent_id)).paused
