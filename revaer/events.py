@@ -68,22 +68,32 @@ class ProgressReported:
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """A torrent entered another state, or the same state with another message."""
+    """A torrent entered another state, or the same state with another message.
+
+    With `library_path` it also tells where the library has what became of the torrent: the two change together, so that
+    nobody sees one without the other.
+    """
 
     kind: ClassVar[str] = "state_changed"
     torrent_id: TorrentId
     previous: TorrentState
     state: StateView
+    library_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """Every wanted byte is verified and on disk."""
+    """Every wanted byte is verified and on disk.
+
+    With `state`, post-processing is to follow: that is the torrent's state from now on, and what the library may have
+    of an earlier completion no longer counts.
+    """
 
     kind: ClassVar[str] = "completed"
     torrent_id: TorrentId
     completed_at: float
     content_path: str
+    state: StateView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,65 @@ class SelectionReconciled:
     torrent_id: TorrentId
     reason: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FsOpsStarted:
+    """Post-processing of a torrent began, for the `attempt`-th time."""
+
+    kind: ClassVar[str] = "fsops_started"
+    torrent_id: TorrentId
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class FsOpsProgress:
+    """How far a step of post-processing has come, in bytes; the newest of a torrent replaces those not yet read."""
+
+    kind: ClassVar[str] = "fsops_progress"
+    torrent_id: TorrentId
+    step: str
+    bytes_done: int
+    bytes_total: int
+    eta_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FsOpsCompleted:
+    """The library has what became of a torrent, at `artifact_path`, whole."""
+
+    kind: ClassVar[str] = "fsops_completed"
+    torrent_id: TorrentId
+    artifact_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FsOpsFailed:
+    """An attempt at post-processing failed in `step`. `retryable` tells whether trying again may help with nothing
+    changed, `will_retry` whether it happens by itself."""
+
+    kind: ClassVar[str] = "fsops_failed"
+    torrent_id: TorrentId
+    step: str
+    path: str | None
+    message: str
+    retryable: bool
+    will_retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FsOpsChanged:
+    """The job of a torrent has another state: whoever depends on it asks for it.
+
+    For readers inside the daemon: streams do not carry it.
+    """
+
+    kind: ClassVar[str] = "fsops_changed"
+    torrent_id: TorrentId
+
+
+FsOpsEvent: TypeAlias = FsOpsStarted | FsOpsProgress | FsOpsCompleted | FsOpsFailed | FsOpsChanged
+"""What post-processing tells of a torrent; none of it changes the torrent's view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +244,7 @@ Event: TypeAlias = (
     | MetadataUpdated
     | TorrentRemoved
     | SelectionReconciled
+    | FsOpsEvent
     | NodeEvent
     | CatalogueListed
 )
@@ -182,11 +252,13 @@ Event: TypeAlias = (
 
 def coalescing_key(event: Event) -> str | None:
     """Name the slot in which a newer event may replace an older one; `None` for events that must all arrive."""
-    return "progress" if isinstance(event, ProgressReported) else None
+    if isinstance(event, ProgressReported):
+        return "progress"
+    return f"fsops_progress {event.torrent_id}" if isinstance(event, FsOpsProgress) else None
 
 
 def merge(older: Event, newer: Event) -> Event:
-    """Combine two progress batches: per torrent the last value wins."""
+    """Combine two batches of figures: per torrent the last value wins. Of other events the newer one counts."""
     if isinstance(older, ProgressReported) and isinstance(newer, ProgressReported):
         return ProgressReported({**older.items, **newer.items})
     return newer
@@ -211,8 +283,11 @@ def fold(view: TorrentView, event: Event, at: float) -> TorrentView:
         case ProgressReported(items=items):
             progress = items.get(view.id)
             return view if progress is None else TorrentView(view.id, view.descriptor, view.state, progress, at)
-        case StateChanged(state=state):
-            return TorrentView(view.id, view.descriptor, state, view.progress, at)
+        case StateChanged(state=state, library_path=library_path):
+            descriptor = view.descriptor
+            if library_path is not None:
+                descriptor = replace(descriptor, library_path=library_path)
+            return TorrentView(view.id, descriptor, state, view.progress, at)
         case MetadataUpdated(descriptor=descriptor):
             return TorrentView(view.id, descriptor, view.state, view.progress, at)
         case FilesDiscovered(extensions=extensions):
@@ -220,8 +295,11 @@ def fold(view: TorrentView, event: Event, at: float) -> TorrentView:
                 return view
             descriptor = replace(view.descriptor, extensions=extensions)
             return TorrentView(view.id, descriptor, view.state, view.progress, at)
-        case Completed(completed_at=completed_at):
+        case Completed(completed_at=completed_at, state=None):
             descriptor = replace(view.descriptor, completed_at=completed_at)
             return TorrentView(view.id, descriptor, view.state, view.progress, at)
+        case Completed(completed_at=completed_at, state=StateView() as state):
+            descriptor = replace(view.descriptor, completed_at=completed_at, library_path=None)
+            return TorrentView(view.id, descriptor, state, view.progress, at)
         case _:
             return view

@@ -14,6 +14,7 @@ from revaer.api.auth import Gate
 from revaer.api.config_follower import ConfigFollower
 from revaer.api.engine_watch import EngineWatch
 from revaer.api.envelopes import FrameWriter
+from revaer.api.fsops_watch import FsOpsWatch
 from revaer.api.guardrail_watch import GuardrailWatch
 from revaer.api.listening import Listening
 from revaer.api.pages import Pages
@@ -27,6 +28,7 @@ from revaer.api.warden import Warden
 from revaer.config.messages import ConfigMessage
 from revaer.database.messages import DatabaseStatus
 from revaer.events import Event
+from revaer.fsops.messages import FsOpsMessage
 from revaer.security.messages import Authenticator
 from revaer.session.messages import SessionMessage
 from revaer.telemetry.messages import LoopWatch, Metrics, Sources
@@ -58,6 +60,7 @@ class ApiActor(Actor[Never]):
         on_ready: called with the URL once every torrent of an earlier run is listed there.
         first_list_within: seconds that the start waits for that list; it is waited for beside everything else then.
         config: whom the configuration is asked of; None when nobody keeps one.
+        fsops: whom post-processing is asked of; None on a node without.
         throttle: whom tripped guard rails are asked of; None when nobody looks.
         schemas: the JSON Schema of each document of the configuration.
         on_moved: called with the URL when the listener has moved.
@@ -81,6 +84,7 @@ class ApiActor(Actor[Never]):
         mailboxes: Callable[[], Mapping[str, MailboxStatistics]],
         on_ready: Callable[[str], None] = lambda _: None,
         config: ActorRef[ConfigMessage] | None = None,
+        fsops: ActorRef[FsOpsMessage] | None = None,
         throttle: ActorRef[ThrottleMessage] | None = None,
         schemas: Mapping[str, Mapping[str, Any]] | None = None,
         on_moved: Callable[[str], None] = lambda _: None,
@@ -99,6 +103,7 @@ class ApiActor(Actor[Never]):
         self._mailboxes = mailboxes
         self._on_ready = on_ready
         self._config = config
+        self._fsops = fsops
         self._throttle = throttle
         self._schemas = schemas or {}
         self._on_moved = on_moved
@@ -184,6 +189,8 @@ class ApiActor(Actor[Never]):
             facts=self._facts,
             session=self._session,
             config=ActorRef("config") if self._config is None else self._config,
+            fsops=ActorRef("fsops") if self._fsops is None else self._fsops,
+            jobs=FsOpsWatch(self._fsops),
             guardrails=GuardrailWatch(ActorRef("throttle") if self._throttle is None else self._throttle),
             schemas=self._schemas,
             listening=Listening(
@@ -212,5 +219,6 @@ class ApiActor(Actor[Never]):
             mailboxes=self._mailboxes,
             torrents=services.model.counts,
             engine=lambda: services.engine.newest,
+            jobs=services.jobs.counts,
             longest_stall=self._watch.longest_recent,
         )

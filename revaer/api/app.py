@@ -6,6 +6,7 @@ import structlog
 from quart_trio import QuartTrio
 
 from revaer.api import config_routes as config
+from revaer.api import fsops_routes as fsops
 from revaer.api import key_routes as keys
 from revaer.api import label_routes as labels
 from revaer.api import node, torrents
@@ -54,6 +55,7 @@ ROUTES: tuple[Route[Services], ...] = (
     Route("POST", "/v1/torrents/{id}/action", torrents.act_on_torrent, Scope.TORRENTS),
     Route("POST", "/v1/torrents/{id}/select", torrents.select_files, Scope.TORRENTS),
     Route("GET", "/v1/torrents/{id}/files", torrents.list_files, Scope.READ),
+    *fsops.routes(),
     Route("GET", "/v1/events", stream_events, Scope.READ, streams=True),
     Route("GET", "/v1/torrents/events", stream_events, Scope.READ, streams=True),
     Route("GET", "/v1/events/stream", stream_events, Scope.READ, streams=True),

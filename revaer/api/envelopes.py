@@ -17,6 +17,10 @@ from revaer.events import (
     Completed,
     Event,
     FilesDiscovered,
+    FsOpsCompleted,
+    FsOpsFailed,
+    FsOpsProgress,
+    FsOpsStarted,
     GuardrailTripped,
     HealthChanged,
     MetadataUpdated,
@@ -30,6 +34,9 @@ from revaer.events import (
 )
 from revaer.types import EventId, TorrentId
 
+Job: TypeAlias = FsOpsStarted | FsOpsProgress | FsOpsCompleted | FsOpsFailed
+"""An event of post-processing that streams carry."""
+
 Lone: TypeAlias = (
     TorrentAdded
     | FilesDiscovered
@@ -38,6 +45,7 @@ Lone: TypeAlias = (
     | MetadataUpdated
     | TorrentRemoved
     | SelectionReconciled
+    | Job
     | NodeEvent
 )
 """An event that stands for itself; every kind but the batch of progress."""
@@ -60,21 +68,44 @@ def _fields(event: Lone) -> dict[str, Any]:
             fields = {"torrent": torrent_document(view)}
         case FilesDiscovered(files=files, selected=selected, bytes_total=total, bytes_selected=wanted):
             fields = {"files": files, "selected": selected, "bytes_total": total, "bytes_selected": wanted}
-        case StateChanged(previous=previous, state=state):
-            fields = {"previous": previous, "state": state_document(state)}
-        case Completed(completed_at=completed_at, content_path=path):
-            fields = {"completed_at": rfc3339(completed_at), "content_path": path}
+        case StateChanged(previous=previous, state=state, library_path=library_path):
+            fields = {"previous": previous, "state": state_document(state)} | _given(library_path=library_path)
+        case Completed(completed_at=completed_at, content_path=path, state=state):
+            next_state = None if state is None else state_document(state)
+            fields = {"completed_at": rfc3339(completed_at), "content_path": path} | _given(state=next_state)
         case MetadataUpdated(descriptor=descriptor, changed=changed):
             fields = {"changed": changed, "torrent": descriptor_document(descriptor)}
         case TorrentRemoved(data_deleted=data_deleted):
             fields = {"data_deleted": data_deleted}
         case SelectionReconciled(reason=reason, detail=detail):
             fields = {"reason": reason, "detail": detail}
+        case FsOpsStarted() | FsOpsProgress() | FsOpsCompleted() | FsOpsFailed():
+            fields = _job_fields(event)
         case HealthChanged() | SettingsChanged() | GuardrailTripped():
             fields = _node_fields(event)
         case _:
             assert_never(event)
     return fields
+
+
+def _job_fields(event: Job) -> dict[str, Any]:
+    match event:
+        case FsOpsStarted(attempt=attempt):
+            return {"attempt": attempt}
+        case FsOpsProgress(step=step, bytes_done=done, bytes_total=total, eta_seconds=eta):
+            return {"step": step, "bytes_done": done, "bytes_total": total} | _given(eta_seconds=eta)
+        case FsOpsCompleted(artifact_path=path):
+            return {"artifact_path": path}
+        case FsOpsFailed(step=step, path=path, message=message, retryable=retryable, will_retry=will_retry):
+            told = {"step": step, "message": message, "retryable": retryable, "will_retry": will_retry}
+            return told | _given(path=path)
+        case _:
+            assert_never(event)
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    """Leave out what there is not."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _node_fields(event: NodeEvent) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from revaer.api.readmodel import ReadModel
 from revaer.events import (
     EVENT_KINDS,
     CatalogueListed,
+    Completed,
     Event,
     NodeEvent,
     ProgressReported,
@@ -59,8 +60,8 @@ class EventFilter:
         view = event.view if isinstance(event, TorrentAdded) else model.remember(event.torrent_id)
         if view is None:
             return not (self.states or self.categories or self.tags) and event.torrent_id in self.torrents
-        state = event.state.kind if isinstance(event, StateChanged) else view.state.kind
-        return self._fits(view, state)
+        state = event.state if isinstance(event, StateChanged | Completed) else None
+        return self._fits(view, (state or view.state).kind)
 
     def accepts_torrent(self, torrent_id: TorrentId, model: ReadModel) -> bool:
         """Tell whether progress of a torrent passes."""

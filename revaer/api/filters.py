@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
 from revaer.api.errors import InvalidParam, MalformedRequest
-from revaer.api.settings import FILTER_IDS
+from revaer.api.settings import FILTER_IDS, PAGE_DEFAULT, PAGE_MAX
 from revaer.types import TorrentState, TorrentView
 
 Predicate: TypeAlias = Callable[[TorrentView], bool]
@@ -74,7 +74,17 @@ def parse_states(name: str, values: list[str]) -> frozenset[TorrentState]:
     return frozenset(map(TorrentState, values))
 
 
-def refuse(name: str, message: str) -> None:
+def parse_limit(text: str | None) -> int:
+    """Read how many rows a page may have. Raises: MalformedRequest."""
+    if text is None:
+        return PAGE_DEFAULT
+    value = int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
+    if not 1 <= value <= PAGE_MAX:
+        refuse("limit", f"must be a number from 1 to {PAGE_MAX}")
+    return value
+
+
+def refuse(name: str, message: str) -> NoReturn:
     """Refuse a parameter of the query. Raises: MalformedRequest."""
     raise MalformedRequest("a parameter of the URL is wrong", [InvalidParam(f"/query/{name}", message)])
 

@@ -8,6 +8,7 @@ from typing import Any
 from actors import ComponentHealth, HealthState
 from revaer.api.call import Answer, Call, Reply, json_reply
 from revaer.api.errors import NotReady
+from revaer.api.fsops_views import figures_document
 from revaer.api.origin import is_on_node
 from revaer.api.services import Services
 from revaer.api.views import rfc3339
@@ -53,6 +54,7 @@ async def health_full(call: Call, services: Services) -> Answer:
     principal.require(Scope.READ)
     report = await services.engine.look()
     tripped = await services.guardrails.look()
+    jobs = await services.jobs.look()
     document |= {
         "build_sha": facts.build_sha,
         "revision": terms.revision,
@@ -67,6 +69,8 @@ async def health_full(call: Call, services: Services) -> Answer:
         },
         "guardrails": [{"guardrail": one.guardrail, "message": one.message} for one in tripped],
     }
+    if jobs is not None:
+        document["fsops"] = figures_document(jobs)
     return json_reply(document)
 
 
@@ -76,6 +80,7 @@ async def metrics(call: Call, services: Services) -> Answer:
     if not is_on_node(call):
         await services.gate.admit(call, Scope.READ)
     await services.engine.look()
+    await services.jobs.look()
     body, content_type = services.metrics.render(call.headers.get("accept", ""))
     return Reply(200, body, content_type)
 

@@ -15,6 +15,7 @@ from actors import ActorDown, LaneExpired, MailboxFull, RequestExpired
 from revaer.api import errors
 from revaer.api.errors import InvalidParam
 from revaer.config import messages as config
+from revaer.fsops import messages as fsops
 from revaer.resume.messages import IntentConflict, StoreUnavailable
 from revaer.security import messages as security
 from revaer.session import messages as session
@@ -213,6 +214,9 @@ _EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     config.UnknownKey: _simple("not-found"),
     config.UnknownSecret: _simple("not-found"),
     config.SetupRefused: _setup_refused,
+    fsops.UnknownJob: _simple("not-found"),
+    fsops.FsOpsUnavailable: _unavailable,
+    fsops.FsOpsRefusal: _simple("conflict"),
     StoreUnavailable: _unavailable,
     IntentConflict: _simple("conflict"),
     MailboxFull: lambda error: unavailable(str(error), 1.0),

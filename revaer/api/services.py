@@ -10,6 +10,7 @@ from actors import ActorRef, BlockingLane, Bus, Health, MailboxStatistics
 from revaer.api.auth import Gate
 from revaer.api.engine_watch import EngineWatch
 from revaer.api.envelopes import FrameWriter
+from revaer.api.fsops_watch import FsOpsWatch
 from revaer.api.guardrail_watch import GuardrailWatch
 from revaer.api.listening import Listening
 from revaer.api.pages import Pages
@@ -20,6 +21,7 @@ from revaer.api.streams import Streams
 from revaer.config.messages import ConfigMessage
 from revaer.database.messages import DatabaseStatus
 from revaer.events import Event
+from revaer.fsops.messages import FsOpsMessage
 from revaer.session.messages import SessionMessage
 from revaer.telemetry.messages import Metrics
 
@@ -31,6 +33,8 @@ class Services:
     Attributes:
         standing: what is in force now.
         config: whom the configuration is asked of.
+        fsops: whom post-processing is asked of.
+        jobs: the figures of post-processing.
         guardrails: which guard rails are tripped.
         schemas: the JSON Schema of each document.
         listening: where the API listens.
@@ -43,6 +47,8 @@ class Services:
     facts: NodeFacts
     session: ActorRef[SessionMessage]
     config: ActorRef[ConfigMessage]
+    fsops: ActorRef[FsOpsMessage]
+    jobs: FsOpsWatch
     guardrails: GuardrailWatch
     schemas: Mapping[str, Mapping[str, Any]]
     listening: Listening

@@ -13,7 +13,7 @@ from revaer.api.errors import ClientGone
 from revaer.api.event_filter import EVENT_FILTERS, EventFilter, parse_event_filter
 from revaer.api.services import Services
 from revaer.api.settings import PING_SECONDS, RETRY_MILLISECONDS
-from revaer.events import CatalogueListed, Event, ProgressReported
+from revaer.events import CatalogueListed, Event, FsOpsChanged, ProgressReported
 from revaer.types import EventId
 
 SNAPSHOT = "/v1/torrents"
@@ -111,7 +111,9 @@ class _Stream:
             pending += frame("lagged", {"count": item.missed})
         elif isinstance(item.event, ProgressReported):
             await self._add_progress(item, item.event, pending, send)
-        elif not isinstance(item.event, CatalogueListed) and self.wanted.accepts(item.event, self.services.model):
+        elif not isinstance(item.event, CatalogueListed | FsOpsChanged) and self.wanted.accepts(
+            item.event, self.services.model
+        ):
             pending += self.services.frames.lone(item, item.event)
 
     async def _add_progress(

@@ -10,16 +10,17 @@ import trio
 
 from revaer.api.bodies import FORM_TYPE, JSON_TYPE, read_form, read_json, require_type
 from revaer.api.call import Answer, Call, Reply, json_reply
-from revaer.api.errors import InvalidParam, MalformedRequest, NotReady
-from revaer.api.filters import FILTERS, parse_filter, refuse
-from revaer.api.keys import torrent_key
+from revaer.api.errors import InvalidParam, MalformedRequest
+from revaer.api.filters import FILTERS, parse_filter, parse_limit, refuse
+from revaer.api.finding import find, require_list, seen
+from revaer.api.fsops_routes import beside
 from revaer.api.pages import SORTS, PageQuery
 from revaer.api.schema_act import Removal, parse_action, parse_removal, parse_selection
 from revaer.api.schema_add import form_document, parse_add
 from revaer.api.services import Services
-from revaer.api.settings import OFF_LOOP_BYTES, PAGE_DEFAULT, PAGE_MAX
+from revaer.api.settings import OFF_LOOP_BYTES
 from revaer.api.views import TORRENT_FIELDS, detail_document, file_document, torrent_document
-from revaer.session.messages import Act, AddTorrent, Inspect, Move, RemoveTorrent, Select, UnknownTorrent
+from revaer.session.messages import Act, AddTorrent, Inspect, Move, RemoveTorrent, Select
 from revaer.types import TorrentView
 
 ADD_SECONDS = 30.0
@@ -27,10 +28,6 @@ ACT_SECONDS = 30.0
 MOVE_SECONDS = 900.0
 REMOVE_SECONDS = 300.0
 INSPECT_SECONDS = 5.0
-LISTED_SECONDS = 1.0
-"""How long a call waits for the torrents of the last run to be listed, before it is refused."""
-SEEN_SECONDS = 1.0
-"""How long a change waits for the read model, so that who made it sees it."""
 
 ROWS_AT_ONCE = 200
 """Rows that are written without a pause: about 2 ms."""
@@ -44,7 +41,7 @@ async def list_torrents(call: Call, services: Services) -> Answer:
     query = call.query(LIST_QUERY)
     page_query = _page_query(query)
     wanted = _fields(query.get("fields"))
-    await _require_list(services)
+    await require_list(services)
     page = await services.pages.page(page_query)
     rows = await _rows(page.views, wanted)
     document: dict[str, Any] = {"torrents": rows}
@@ -72,22 +69,23 @@ async def add_torrent(call: Call, services: Services) -> Answer:
     call.query(NO_QUERY)
     request = replace(await _read_add(call, services), request_id=call.request_id)
     view = await services.session.ask(request, within=ADD_SECONDS)
-    await _seen(services)
+    await seen(services)
     return json_reply(torrent_document(view), 201, {"location": f"/v1/torrents/{view.id}"})
 
 
 async def get_torrent(call: Call, services: Services) -> Answer:
-    """Show one torrent with its files."""
+    """Show one torrent with its files, and with the job of its post-processing."""
     call.query(NO_QUERY)
-    view = await _find(call, services)
+    view = await find(call, services)
+    job = await beside(view, services)
     detail = await services.session.ask(Inspect(view.id, call.request_id), within=INSPECT_SECONDS)
-    return json_reply(detail_document(detail))
+    return json_reply(detail_document(detail) | job)
 
 
 async def list_files(call: Call, services: Services) -> Answer:
     """Show the files of one torrent."""
     call.query(NO_QUERY)
-    view = await _find(call, services)
+    view = await find(call, services)
     detail = await services.session.ask(Inspect(view.id, call.request_id), within=INSPECT_SECONDS)
     return json_reply({"files": [file_document(file) for file in detail.files]})
 
@@ -102,30 +100,30 @@ async def delete_torrent(call: Call, services: Services) -> Answer:
         if "delete_data" in query and asked is not delete_data:
             raise MalformedRequest("the URL and the body differ in delete_data")
         delete_data = asked
-    view = await _find(call, services)
+    view = await find(call, services)
     return await _remove(call, view, services, delete_data=delete_data)
 
 
 async def act_on_torrent(call: Call, services: Services) -> Answer:
     """Do one action."""
     call.query(NO_QUERY)
-    view = await _find(call, services)
+    view = await find(call, services)
     action = parse_action(await read_json(call, services), view.descriptor, services.settings)
     if isinstance(action, Removal):
         return await _remove(call, view, services, delete_data=action.delete_data)
     within = MOVE_SECONDS if isinstance(action, Move) else ACT_SECONDS
     changed = await services.session.ask(Act(view.id, action, call.request_id), within=within)
-    await _seen(services)
+    await seen(services)
     return json_reply(torrent_document(changed))
 
 
 async def select_files(call: Call, services: Services) -> Answer:
     """Replace the selection rules."""
     call.query(NO_QUERY)
-    view = await _find(call, services)
+    view = await find(call, services)
     rules = parse_selection(await read_json(call, services))
     detail = await services.session.ask(Select(view.id, rules, call.request_id), within=ACT_SECONDS)
-    await _seen(services)
+    await seen(services)
     return json_reply(detail_document(detail))
 
 
@@ -141,49 +139,11 @@ async def _read_add(call: Call, services: Services) -> AddTorrent:
 
 
 async def _remove(call: Call, view: TorrentView, services: Services, *, delete_data: bool) -> Reply:
-    await services.session.ask(RemoveTorrent(view.id, delete_data=delete_data, request_id=call.request_id), within=REMOVE_SECONDS)
-    await _seen(services)
+    await services.session.ask(
+        RemoveTorrent(view.id, delete_data=delete_data, request_id=call.request_id), within=REMOVE_SECONDS
+    )
+    await seen(services)
     return Reply(204)
-
-
-async def _find(call: Call, services: Services) -> TorrentView:
-    """Return the torrent that the path names.
-
-    Raises:
-        MalformedRequest: it names none.
-        UnknownTorrent: it is not here.
-        NotReady: it is not known yet whether it is here.
-    """
-    key = torrent_key(call.args["id"])
-    view = services.model.find(key)
-    if view is None:
-        await _seen(services)
-        view = services.model.find(key)
-    if view is None:
-        await _require_list(services)
-        view = services.model.find(key)
-    if view is None:
-        if services.model.loading:
-            raise NotReady("torrents of the last run are still being restored; this one may be among them")
-        raise UnknownTorrent(key)
-    return view
-
-
-async def _seen(services: Services) -> None:
-    """Wait until the read model has everything that was published up to now; not for ever."""
-    if services.model.seq < services.bus.seq:
-        with trio.move_on_after(SEEN_SECONDS):
-            await services.model.reached(services.bus.seq)
-
-
-async def _require_list(services: Services) -> None:
-    """Wait a moment for the list of a start to be whole. Raises NotReady when it is not."""
-    if services.model.ready:
-        return
-    with trio.move_on_after(LISTED_SECONDS):
-        await services.model.wait_ready()
-        return
-    raise NotReady("the torrents of the last run are not listed yet")
 
 
 def _page_query(query: Mapping[str, str]) -> PageQuery:
@@ -195,18 +155,9 @@ def _page_query(query: Mapping[str, str]) -> PageQuery:
         sort=name,
         descending=sort.startswith("-"),
         filter=parse_filter(query),
-        limit=_limit(query.get("limit")),
+        limit=parse_limit(query.get("limit")),
         cursor=query.get("cursor"),
     )
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return PAGE_DEFAULT
-    value = int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
-    if not 1 <= value <= PAGE_MAX:
-        refuse("limit", f"must be a number from 1 to {PAGE_MAX}")
-    return value
 
 
 def _fields(text: str | None) -> frozenset[str] | None:

@@ -29,6 +29,10 @@ def _words(event: Event) -> Text:
     match event.kind:
         case "progress":
             return _progress(event)
+        case "fsops_progress":
+            return _job_progress(event)
+        case "fsops_failed":
+            return _job_failure(event)
         case "state_changed":
             return _state(event)
         case "health_changed":
@@ -47,6 +51,21 @@ def _progress(event: Event) -> Text:
     return Text(words if figures.download_bps <= 0 else f"{words}  {formats.rate(figures.download_bps)}")
 
 
+def _job_progress(event: Event) -> Text:
+    done, total = event.body.get("bytes_done"), event.body.get("bytes_total")
+    words = str(event.body.get("step", "?"))
+    if isinstance(done, int) and isinstance(total, int):
+        words += f"  {formats.size(done)} of {formats.size(total)}"
+    return Text(formats.visible(words))
+
+
+def _job_failure(event: Event) -> Text:
+    body = event.body
+    where = f" ({body['path']})" if body.get("path") else ""
+    again = "; it is tried again" if body.get("will_retry") else ""
+    return Text(formats.visible(f"{body.get('step')}: {body.get('message')}{where}{again}"), style="red")
+
+
 def _state(event: Event) -> Text:
     state = event.body.get("state")
     kind, message = (state.get("kind"), state.get("message")) if isinstance(state, dict) else (state, None)
@@ -55,6 +74,8 @@ def _state(event: Event) -> Text:
         " → ",
         (formats.visible(str(kind)), STATE_STYLES.get(str(kind), "")),
     )
+    if event.body.get("library_path"):
+        line.append(f" in {formats.visible(str(event.body['library_path']))}")
     return line.append(f": {formats.visible(str(message))}") if message else line
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "action": ("revaer.cli.acting:action", "Pause, resume, recheck, limit or move a torrent."),
     "select": ("revaer.cli.acting:select", "Choose the files of a torrent."),
     "rm": ("revaer.cli.acting:rm", "Remove torrents."),
+    "fsops": ("revaer.cli.fsops:fsops", "See to the post-processing of finished downloads."),
     "config": ("revaer.cli.config:config", "Read and change the configuration."),
     "labels": ("revaer.cli.labels:labels", "Set what categories and tags give."),
     "keys": ("revaer.cli.keys:keys", "Issue, list, rotate and revoke API keys."),

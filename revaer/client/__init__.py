@@ -19,6 +19,7 @@ from revaer.client.errors import (
     ProblemDocument,
     Unreachable,
 )
+from revaer.client.fsops import Finding, Job, JobError, JobPage, JobQueue, JobStep, Plan, PlannedStep, Verification
 from revaer.client.keys import UNSET, IssuedKey, Key, RateLimit, Unset
 from revaer.client.labels import LabelKind
 from revaer.client.link import InvalidKey
@@ -40,6 +41,7 @@ __all__ = [
     "EventFilter",
     "EventStream",
     "Figures",
+    "Finding",
     "Health",
     "HistoryPage",
     "Identity",
@@ -50,6 +52,11 @@ __all__ = [
     "InvalidKey",
     "InvalidParam",
     "IssuedKey",
+    "Job",
+    "JobError",
+    "JobPage",
+    "JobQueue",
+    "JobStep",
     "Key",
     "LabelKind",
     "Lagged",
@@ -58,6 +65,8 @@ __all__ = [
     "MalformedId",
     "Notice",
     "Page",
+    "Plan",
+    "PlannedStep",
     "Problem",
     "ProblemDocument",
     "RateLimit",
@@ -74,4 +83,5 @@ __all__ = [
     "Unreachable",
     "Unset",
     "Validation",
+    "Verification",
 ]

@@ -15,6 +15,7 @@ from revaer.client.backoff import Backoff
 from revaer.client.config import Config
 from revaer.client.errors import ClientError
 from revaer.client.exchange import Exchange, decode, place
+from revaer.client.fsops import FsOps
 from revaer.client.keys import Keys
 from revaer.client.labels import Labels
 from revaer.client.link import Link, problem_of
@@ -132,6 +133,7 @@ class Client:
 
     Attributes:
         config: the configuration: read, change, try, go back.
+        fsops: post-processing: jobs, the queue, the library.
         keys: API keys.
         labels: the policies of categories and tags.
         secrets: the names of secrets, and setting them.
@@ -147,6 +149,7 @@ class Client:
         self._link = Link(url, api_key, timeout, request_id)
         self._exchange = Exchange(self._link)
         self.config = Config(self._exchange)
+        self.fsops = FsOps(self._exchange)
         self.keys = Keys(self._exchange)
         self.labels = Labels(self._exchange)
         self.secrets = Secrets(self._exchange)

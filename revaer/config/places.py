@@ -18,6 +18,7 @@ _DOWNLOAD_ROOT: Final = "/engine_profile/download_root"
 _RESUME_DIR: Final = "/engine_profile/resume_dir"
 _LIBRARY_ROOT: Final = "/fs_policy/library_root"
 _PROXY: Final = "/engine_profile/tracker/proxy"
+_PASSWORDS: Final = "/fs_policy/archive_password_secrets"
 _TLS: Final = "/app_profile/tls"
 
 
@@ -68,17 +69,23 @@ def _secrets(
     existing: Collection[str],
     changes: Mapping[str, str | None],
 ) -> Iterator[Problem]:
-    proxy = configuration.engine_profile.tracker.proxy
-    if proxy is None or not (changes or _touched(changed, _PROXY)):
-        return
-    for field in ("username_secret", "password_secret"):
-        name = getattr(proxy, field)
-        if name is None or changes.get(name) is not None:
+    for place, pointer, name in _named_secrets(configuration):
+        if changes.get(name) is not None or not (changes or _touched(changed, place)):
             continue
         if name in changes:
-            yield Problem(f"/secrets/{escape(name)}", f"is still used by {_PROXY}/{field}")
+            yield Problem(f"/secrets/{escape(name)}", f"is still used by {pointer}")
         elif name not in existing:
-            yield Problem(f"{_PROXY}/{field}", "no secret has this name; set it under secrets in the same change")
+            yield Problem(pointer, "no secret has this name; set it under secrets in the same change")
+
+
+def _named_secrets(configuration: Configuration) -> Iterator[tuple[str, str, str]]:
+    """Return of every named secret what it belongs to, where it is named, and its name."""
+    proxy = configuration.engine_profile.tracker.proxy
+    for field in ("username_secret", "password_secret"):
+        if proxy is not None and (name := getattr(proxy, field)) is not None:
+            yield _PROXY, f"{_PROXY}/{field}", name
+    for index, name in enumerate(configuration.fs_policy.archive_password_secrets):
+        yield _PASSWORDS, f"{_PASSWORDS}/{index}", name
 
 
 def _patterns(

@@ -20,7 +20,14 @@ from revaer.daemon.following import SettingsFollower
 from revaer.daemon.governing import GovernedSession, ThrottleSettingsReader, own_goal
 from revaer.daemon.inforce import InForce
 from revaer.daemon.parts import Parts
+from revaer.daemon.processing import FsOpsSettingsReader
 from revaer.daemon.setup import SetupActor, asked_bind
+from revaer.fsops.actor import FsOpsActor
+from revaer.fsops.messages import FsOpsMessage
+from revaer.fsops.outfit import node_tools
+from revaer.fsops.terms import Gauges, Timing
+from revaer.fsops.tools import ToolBox
+from revaer.fsops.workshop import Benches, LibraryRunner
 from revaer.resume.actor import ResumeStore
 from revaer.resume.messages import ResumeMessage
 from revaer.selection import evaluate, validate
@@ -39,17 +46,26 @@ log = structlog.get_logger("revaer.daemon")
 ENGINES: Mapping[str, EngineFactory] = {"libtorrent": open_libtorrent, "simulated": open_simulated}
 
 
+FSOPS_STOP = 1.5
+"""Seconds that a stop waits for jobs to record where they are, and for each of the writes after that."""
+
+
 def children(parts: Parts) -> tuple[ChildSpec, ...]:
     """List the children in start order; each is handed just the refs it may ask, and stop goes in reverse."""
     refs = Refs()
     in_force = InForce(refs.config)
     alarms = Alarms(parts.bus, on_trip=parts.metrics.guardrail_tripped)
+    processing = FsOpsSettingsReader(refs.config, in_force)
+    bench = Workbench()
     schemas = {name: json_schema(name) for name in DOCUMENT_NAMES}
     return (
         ChildSpec(refs.config, partial(make_config, parts), start_within=10.0, stop_within=1.0),
         ChildSpec(refs.setup, partial(make_setup, parts, refs, in_force), start_within=15.0, stop_within=0.3),
         ChildSpec(refs.resume, partial(make_resume, parts, in_force), start_within=10.0, stop_within=4.0),
-        ChildSpec(refs.session, partial(make_session, parts, refs, in_force), start_within=15.0, stop_within=14.0),
+        ChildSpec(refs.fsops, partial(make_fsops, parts, processing, bench), start_within=10.0, stop_within=3.5),
+        ChildSpec(
+            refs.session, partial(make_session, parts, refs, in_force, processing), start_within=15.0, stop_within=11.5
+        ),
         ChildSpec(refs.settings, partial(make_follower, parts, refs, in_force), stop_within=0.3),
         ChildSpec(refs.throttle, partial(make_governor, parts, refs, alarms), stop_within=0.5),
         ChildSpec(refs.api, partial(make_api, parts, refs, schemas), start_within=10.0, stop_within=3.0),
@@ -63,6 +79,7 @@ class Refs:
         self.config: ActorRef[ConfigMessage] = ActorRef("config", capacity=1024)
         self.setup: ActorRef[Never] = ActorRef("setup", capacity=1)
         self.resume: ActorRef[ResumeMessage] = ActorRef("resume_store", capacity=4096)
+        self.fsops: ActorRef[FsOpsMessage] = ActorRef("fsops", capacity=1024)
         self.session: ActorRef[SessionMessage] = ActorRef("session", capacity=1024)
         self.settings: ActorRef[Never] = ActorRef("settings", capacity=1)
         self.throttle: ActorRef[ThrottleMessage] = ActorRef("throttle", capacity=256)
@@ -71,6 +88,19 @@ class Refs:
     def mailboxes(self) -> Mapping[str, MailboxStatistics]:
         """Return every mailbox's figures by actor name."""
         return {ref.name: ref.statistics() for ref in vars(self).values()}
+
+
+class Workbench:
+    """What jobs are done with; it outlives the actor, whose threads may outlive it too.
+
+    Attributes:
+        tools: finds external tools.
+        benches: keep two runs of one torrent apart.
+    """
+
+    def __init__(self) -> None:
+        self.tools = ToolBox()
+        self.benches = Benches()
 
 
 def make_config(parts: Parts) -> ConfigActor:
@@ -106,13 +136,29 @@ def make_resume(parts: Parts, in_force: InForce) -> ResumeStore:
     return ResumeStore(parts.database, in_force.resume_dir, on_save=parts.metrics.resume_saved)
 
 
-def make_session(parts: Parts, refs: Refs, in_force: InForce) -> SessionActor:
+def make_fsops(parts: Parts, processing: FsOpsSettingsReader, bench: Workbench) -> FsOpsActor:
+    """Make the owner of the queue of post-processing, and of the library."""
+    return FsOpsActor(
+        database=parts.database,
+        bus=parts.bus,
+        runner=LibraryRunner(node_tools(bench.tools, evaluate)),
+        read_settings=processing,
+        tools=bench.tools,
+        benches=bench.benches,
+        gauges=Gauges(on_step=parts.metrics.fsops_step),
+        timing=Timing(stop=FSOPS_STOP),
+    )
+
+
+def make_session(parts: Parts, refs: Refs, in_force: InForce, processing: FsOpsSettingsReader) -> SessionActor:
     """Make the owner of the engine and the catalogue."""
     return SessionActor(
         engine_factory=ENGINES[parts.engine],
         settings=in_force.engine,
         state_dir=parts.directory.root,
         resume=refs.resume,
+        fsops=refs.fsops,
+        moves_source=processing.moves_source,
         bus=parts.bus,
         select=evaluate,
         health=parts.health,
@@ -158,6 +204,7 @@ def make_api(parts: Parts, refs: Refs, schemas: Mapping[str, Mapping[str, Any]])
         mailboxes=refs.mailboxes,
         on_ready=parts.on_ready,
         config=refs.config,
+        fsops=refs.fsops,
         throttle=refs.throttle,
         schemas=schemas,
         on_moved=parts.on_moved,

@@ -1,7 +1,7 @@
 """Intents as documents: the same form in the database and in the copies beside the records.
 
-Options are one JSON object. It also holds `info_hash` and `moving_to`, which have no column of their own. Keys that
-only a newer daemon knows are passed over.
+Options are one JSON object. It also holds what has no column of its own: `info_hash`, `moving_to`, `library_path` and
+`processing`. Keys that only a newer daemon knows are passed over.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from revaer.database.messages import Row
 from revaer.resume.errors import UnreadableDocument, UnwritableIntent
-from revaer.resume.messages import Intent, Removing
+from revaer.resume.messages import Intent, Processing, Removing
 from revaer.types import InfoHash, TorrentId, TorrentOptions
 
 _OPTIONS: Final = TypeAdapter(TorrentOptions)
@@ -27,6 +27,8 @@ class _Beside:
 
     info_hash: str | None = None
     moving_to: str | None = None
+    library_path: str | None = None
+    processing: Processing | None = None
 
 
 _BESIDE: Final = TypeAdapter(_Beside)
@@ -48,7 +50,8 @@ def encode_options(intent: Intent) -> bytes:
         UnwritableIntent: It holds text that is no text (half of a surrogate pair).
     """
     document = _OPTIONS.dump_python(intent.options, mode="json")
-    document |= {"info_hash": intent.info_hash, "moving_to": intent.moving_to}
+    beside = _Beside(intent.info_hash, intent.moving_to, intent.library_path, intent.processing)
+    document |= _BESIDE.dump_python(beside, mode="json")
     try:
         return orjson.dumps(document)
     except TypeError as error:
@@ -119,6 +122,8 @@ def _stored(fields: Mapping[str, Any], options: Any, removing: Any, metainfo: by
         completed_at=fields["completed_at"],
         removing=None if removing is None else _REMOVING.validate_python(removing),
         moving_to=beside.moving_to,
+        library_path=beside.library_path,
+        processing=beside.processing,
     )
     return Stored(intent, int(fields["revision"]))
 

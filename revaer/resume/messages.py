@@ -46,12 +46,42 @@ class Removing:
     delete_data: bool
 
 
+class ProcessingStage(enum.StrEnum):
+    """How far post-processing of a torrent is. All but `pending` are the end of it.
+
+    `outdated` is a job of payload that was complete once and is not any more.
+    """
+
+    PENDING = "pending"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    OUTDATED = "outdated"
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """What is known of a torrent's post-processing.
+
+    Attributes:
+        stage: how far it is.
+        message: why it failed, for people.
+        withheld: whether the payload itself goes into the library, or went there: the engine has to do without it then.
+    """
+
+    stage: ProcessingStage
+    message: str | None = None
+    withheld: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """A torrent that should exist: its source and everything the user asked for. At least one source is set, except in
     `UpdateIntent`, where an absent source keeps the stored one.
 
     `moving_to` is set while the payload moves to another directory: a start that finds it looks where the files are.
+    `processing` is None as long as the torrent had no job of post-processing, and `library_path` until it is published.
     """
 
     torrent_id: TorrentId
@@ -64,6 +94,8 @@ class Intent:
     completed_at: float | None = None
     removing: Removing | None = None
     moving_to: str | None = None
+    library_path: str | None = None
+    processing: Processing | None = None
 
 
 @dataclass(frozen=True, slots=True)

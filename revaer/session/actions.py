@@ -9,7 +9,9 @@ from typing import assert_never
 import msgspec
 import structlog
 
+from revaer.resume.messages import Processing, ProcessingStage
 from revaer.session.admitting import Admission
+from revaer.session.barrier import BarrierDesk
 from revaer.session.core import Core
 from revaer.session.faults import FaultKind
 from revaer.session.messages import (
@@ -36,6 +38,8 @@ from revaer.types import TorrentOptions, TorrentView
 
 log = structlog.get_logger(__name__)
 
+_MOVED = "its files were moved into the library, so it cannot seed: recheck it to download them again, or remove it"
+
 
 class ActionDesk:
     """Does actions.
@@ -43,6 +47,7 @@ class ActionDesk:
     Args:
         core: the shared parts.
         admission: brings a torrent into the engine that is not there yet.
+        barrier: knows what is processed.
         moves: moves payload.
         progress: shows states, and is asked for fresh figures.
         records: saves records after changes.
@@ -54,6 +59,7 @@ class ActionDesk:
         core: Core,
         *,
         admission: Admission,
+        barrier: BarrierDesk,
         moves: MoveDesk,
         progress: ProgressDesk,
         records: RecordKeeper,
@@ -61,19 +67,22 @@ class ActionDesk:
     ) -> None:
         self._core = core
         self._admission = admission
+        self._barrier = barrier
         self._moves = moves
         self._progress = progress
         self._records = records
         self._storage = storage
 
     async def act(self, request: Act) -> TorrentView:
-        """Do one action and return the view after it.
+        """Do one action and return the view after it. A move waits a while for the end of post-processing.
 
         Raises:
             UnknownTorrent: it is not here.
             ActionRefused: it makes no sense now, or the engine refused it.
             SessionUnavailable: the engine or the store is away.
         """
+        if isinstance(request.action, Move):
+            await self._barrier.passed(request.torrent_id)
         async with self._core.turn(request.torrent_id) as torrent:
             await self._do(torrent, request)
             self._progress.refresh(torrent)
@@ -108,7 +117,7 @@ class ActionDesk:
                 await self._wish(torrent, options, lambda: self._core.rates.apply(torrent, options))
                 self._core.catalogue.amend(torrent, max_download_bps=down, max_upload_bps=up)
             case Move(download_dir):
-                await self._moves.move(torrent, download_dir)
+                await self._move(torrent, download_dir)
             case SetPieceDeadline(piece, deadline_ms):
                 await self._fetch(torrent)
                 await call(engine.set_piece_deadline(torrent.id, piece, deadline_ms=deadline_ms))
@@ -140,6 +149,9 @@ class ActionDesk:
 
     async def _resume(self, torrent: Torrent) -> None:
         options = replace(torrent.options, paused=False)
+        if torrent.is_withheld:
+            await self._resume_withheld(torrent, options)
+            return
         torrent.pause_reason = None
         fault = torrent.fault
         if fault is None:
@@ -160,8 +172,23 @@ class ActionDesk:
         if torrent.fault is not None:
             raise ActionRefused(torrent.fault.message)
 
+    async def _resume_withheld(self, torrent: Torrent, options: TorrentOptions) -> None:
+        """Keep the wish for a torrent whose payload the engine has to do without; a moved one cannot seed again."""
+        if not torrent.is_processing:
+            raise ActionRefused(_MOVED)
+        await self._core.intents.update(torrent, options=options)
+        torrent.options = options
+        torrent.pause_reason = None
+
+    async def _move(self, torrent: Torrent, download_dir: str) -> None:
+        self._barrier.refuse_while_processing(torrent)
+        if torrent.is_withheld:
+            raise ActionRefused(_MOVED)
+        await self._moves.move(torrent, download_dir)
+
     async def _recheck(self, torrent: Torrent) -> None:
         core = self._core
+        self._barrier.refuse_while_processing(torrent)
         if torrent.fault is not None and torrent.fault.kind is FaultKind.DUPLICATE:
             raise ActionRefused(torrent.fault.message)
         await self._fetch(torrent, needed=False)
@@ -170,6 +197,8 @@ class ActionDesk:
         look = await core.disk.prepare(torrent.options.download_dir)
         if not look.is_usable:
             raise ActionRefused(f"{torrent.options.download_dir} cannot be used: {look.reason}")
+        if torrent.is_withheld:
+            await self._forget_move(torrent)
         torrent.is_rechecking = True  # before the engine can tell that it ended
         try:
             await self._check(torrent)
@@ -180,6 +209,12 @@ class ActionDesk:
             torrent.is_rechecking = False
             raise ActionRefused(torrent.fault.message)
         self._storage.release(torrent)
+
+    async def _forget_move(self, torrent: Torrent) -> None:
+        """Let a torrent begin anew whose payload went into the library."""
+        outdated = Processing(ProcessingStage.OUTDATED)
+        await self._core.intents.update(torrent, processing=outdated)
+        torrent.processing = outdated
 
     async def _check(self, torrent: Torrent) -> None:
         core = self._core
@@ -228,4 +263,4 @@ class ActionDesk:
         if torrent.fault is not None:
             raise ActionRefused(torrent.fault.message)
         if not torrent.present:
-            raise ActionRefused("it is still being restored")
+            raise ActionRefused(_MOVED if torrent.is_withheld else "it is still being restored")

@@ -14,11 +14,13 @@ from typing import assert_never
 
 from actors import Actor, ActorRef, BlockingLane, Bus, Handled, Health, answer, later
 from revaer.events import Event
+from revaer.fsops.messages import FsOpsMessage
 from revaer.resume.messages import ResumeMessage
 from revaer.selection.messages import SelectFunction
 from revaer.session.assembly import Assembly
 from revaer.session.disk import Disk, Lane
 from revaer.session.eye import NetworkEye
+from revaer.session.fsops_gate import FsOpsGate
 from revaer.session.interfaces import InterfaceProbe, system_interfaces
 from revaer.session.messages import (
     Act,
@@ -32,11 +34,13 @@ from revaer.session.messages import (
     GoverningMessage,
     Inspect,
     ReadFallbackCaps,
+    ReadJobSpec,
     ReadLimits,
     ReadPayloadFacts,
     ReadSeedingFacts,
     RemoveTorrent,
     ReportEngine,
+    Reprocess,
     Select,
     SessionMessage,
     Snapshot,
@@ -55,6 +59,8 @@ class SessionActor(Actor[SessionMessage]):
         settings: what the engine shall be like, or what tells that at each start.
         state_dir: where the engine may keep what is not a torrent.
         resume: keeps intents and records.
+        fsops: does post-processing; None on a node without.
+        moves_source: tells whether the payload itself would go into the library by the present policy.
         bus: where everything that changes is published.
         select: the file selection.
         health: where `network`, `storage` and `tracker` are reported; without it they are reported to nobody.
@@ -75,6 +81,8 @@ class SessionActor(Actor[SessionMessage]):
         bus: Bus[Event],
         select: SelectFunction,
         health: Health | None = None,
+        fsops: ActorRef[FsOpsMessage] | None = None,
+        moves_source: Callable[[], bool] = lambda: False,
         timing: Timing | None = None,
         disk: Disk | None = None,
         interfaces: InterfaceProbe = system_interfaces,
@@ -88,7 +96,8 @@ class SessionActor(Actor[SessionMessage]):
         self._bus = bus
         self._select = select
         self._health = health
-        self._timing = timing or Timing()
+        self._timing = timing = timing or Timing()
+        self._fsops = FsOpsGate(fsops, moves_source=moves_source, within=timing.fsops, stop_within=timing.fsops_stop)
         self._disk = disk or Disk()
         self._interfaces = interfaces
         self._lanes = lanes or _threads
@@ -102,6 +111,7 @@ class SessionActor(Actor[SessionMessage]):
         self._parts = Assembly(
             opened=await open_engine(self._engine_factory, settings, eye, state_dir=self._state_dir),
             resume=self._resume,
+            fsops=self._fsops,
             bus=self._bus,
             select=self._select,
             context_health=self.context.health,
@@ -127,6 +137,8 @@ class SessionActor(Actor[SessionMessage]):
                 return later(message, traced(message.request_id, partial(parts.actions.act, message)))
             case Select():
                 return later(message, traced(message.request_id, partial(parts.selecting.select, message)))
+            case Reprocess() | ReadJobSpec():
+                return self._process(message)
             case Inspect():
                 return later(message, traced(message.request_id, partial(parts.selecting.inspect, message)))
             case Snapshot():
@@ -141,6 +153,13 @@ class SessionActor(Actor[SessionMessage]):
     async def on_stop(self) -> None:
         """Stop transfers, save every changed record, close the engine; fits itself into the supervisor's deadline."""
         await self._running.stop()
+
+    def _process(self, message: Reprocess | ReadJobSpec) -> Handled:
+        """Answer what is asked about post-processing."""
+        desk = self._running.barrier
+        if isinstance(message, ReadJobSpec):
+            return later(message, partial(desk.spec, message))
+        return later(message, traced(message.request_id, partial(desk.again, message)))
 
     def _govern(self, message: GoverningMessage) -> Handled:
         """Answer what the governor and the configuration ask."""

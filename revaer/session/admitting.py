@@ -78,10 +78,12 @@ class Admission:
     async def readmit(self, torrent: Torrent) -> None:
         """Bring a torrent into the engine that is not there, or leave it with a fault; the caller has its turn.
 
+        One whose payload goes into the library, or went there, stays out.
+
         Raises:
             SessionUnavailable: the store, the disk or the engine does not answer.
         """
-        if torrent.present:
+        if torrent.present or torrent.is_withheld:
             return
         plan = self._pending.pop(torrent.id, None)
         if plan is None:

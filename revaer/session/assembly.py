@@ -14,12 +14,15 @@ from revaer.selection.messages import SelectFunction
 from revaer.session.actions import ActionDesk
 from revaer.session.adding import AddDesk
 from revaer.session.admitting import Admission
+from revaer.session.barrier import BarrierDesk
+from revaer.session.barrier_watch import BarrierWatch
 from revaer.session.catalogue import Catalogue
 from revaer.session.completing import CompletionDesk
 from revaer.session.core import Core
 from revaer.session.disk import Disk, DiskDesk, Lane
 from revaer.session.dispatch import Dispatcher
 from revaer.session.faults import Fault
+from revaer.session.fsops_gate import FsOpsGate
 from revaer.session.gate import EngineGate
 from revaer.session.intents import Intents
 from revaer.session.magnets import MagnetDesk
@@ -50,6 +53,7 @@ class Assembly:
     Args:
         opened: an open engine, which `keep_engine` closes in the end, and what it was opened with.
         resume: keeps intents and records.
+        fsops: the way to post-processing.
         bus: where changes are published.
         select: the file selection.
         context_health: where the session's own condition is reported.
@@ -66,6 +70,7 @@ class Assembly:
         *,
         opened: OpenedEngine,
         resume: ActorRef[ResumeMessage],
+        fsops: FsOpsGate,
         bus: Bus[Event],
         select: SelectFunction,
         context_health: Reporter,
@@ -78,7 +83,7 @@ class Assembly:
     ) -> None:
         engine, catalogue, turns = opened.engine, Catalogue(bus), Turns()
         store = Store(resume, within=timing.store, load_within=timing.load)
-        self._spawn = spawn
+        self._spawn, self._fsops, self._bus = spawn, fsops, bus
         self._condition = context_health.beside("restoring")
         self._stopped = False
         self._quiet = trio.CancelScope()
@@ -107,10 +112,9 @@ class Assembly:
     def _connect(self, storage_report: StorageReport, *, verifier: Lane, mover: Lane) -> None:
         """Make the desks; those that need each other meet through callbacks."""
         core, records = self.core, self.records
-        self.completing = CompletionDesk(core, on_completed=self._completed)
         self.progress = ProgressDesk(
             core,
-            on_done=self.completing.begin,
+            on_done=lambda torrent: self.completing.begin(torrent),  # noqa: PLW0108 (made further down)
             on_change=records.touch,
             on_lost_metadata=lambda torrent: self.magnets.lost(torrent),  # noqa: PLW0108 (made further down)
             on_error=lambda torrent, message: self.storage.stopped(torrent, message),  # noqa: PLW0108 (made further down)
@@ -132,33 +136,8 @@ class Assembly:
             on_clash=lambda torrent: self.magnets.clash(torrent),  # noqa: PLW0108 (made further down)
             on_admitted=lambda _: self.progress.ask_soon(),
         )
+        self._connect_barrier()
         self._connect_desks(finisher)
-
-    def _connect_desks(self, finisher: MoveFinisher) -> None:
-        """Make the desks that take requests, and the readers of the engine."""
-        core, records, refresh = self.core, self.records, self.progress.refresh
-        self.magnets = MagnetDesk(core, readmit=self.admission.readmit, refresh=refresh, on_ready=records.want)
-        self.adding = AddDesk(core, on_added=lambda _: self.progress.ask_soon())
-        self.removing = RemoveDesk(
-            core, fetch=self.admission.readmit, refresh=refresh, on_leaving=self._leaving, on_left=self.magnets.left
-        )
-        self.selecting = SelectDesk(core, self.progress, records)
-        moves = MoveDesk(
-            core,
-            finisher,
-            readmit=self.admission.readmit,
-            study=self.admission.look_up,
-            release=self.storage.release,
-            records=records,
-        )
-        self.actions = ActionDesk(
-            core, admission=self.admission, moves=moves, progress=self.progress, records=records, storage=self.storage
-        )
-        self.seeding, self.payload = SeedingDesk(core), PayloadDesk(core)
-        self.restoring = Restoration(
-            core, self.admission, finish_removal=self.removing.defer, refresh=refresh, report=self._loading
-        )
-        self._sentinel = Sentinel(core, self.storage)
         self._dispatcher = Dispatcher(
             core,
             progress=self.progress,
@@ -168,6 +147,57 @@ class Assembly:
             network=self._network,
             trackers=self._trackers,
         )
+
+    def _connect_barrier(self) -> None:
+        """Make what stands between a complete torrent and those who wait for it."""
+        core, refresh = self.core, self.progress.refresh
+        self.barrier = BarrierDesk(
+            core,
+            self._fsops,
+            state_of=self.progress.state_of,
+            refresh=refresh,
+            readmit=self.admission.readmit,
+            release=self.storage.release,
+        )
+        self._barrier_watch = BarrierWatch(core, self.barrier, self._fsops, self._bus)
+        self.completing = CompletionDesk(core, self.barrier, on_completed=self._completed)
+
+    def _connect_desks(self, finisher: MoveFinisher) -> None:
+        """Make the desks that take requests."""
+        core, records, refresh = self.core, self.records, self.progress.refresh
+        self.magnets = MagnetDesk(core, readmit=self.admission.readmit, refresh=refresh, on_ready=records.want)
+        self.adding = AddDesk(core, on_added=lambda _: self.progress.ask_soon())
+        self.removing = RemoveDesk(
+            core,
+            fetch=self.admission.readmit,
+            forget_job=self.barrier.forget,
+            refresh=refresh,
+            on_leaving=self._leaving,
+            on_left=self.magnets.left,
+        )
+        self.selecting = SelectDesk(core, self.progress, records, self.barrier)
+        moves = MoveDesk(
+            core,
+            finisher,
+            readmit=self.admission.readmit,
+            study=self.admission.look_up,
+            release=self.storage.release,
+            records=records,
+        )
+        self.actions = ActionDesk(
+            core,
+            admission=self.admission,
+            barrier=self.barrier,
+            moves=moves,
+            progress=self.progress,
+            records=records,
+            storage=self.storage,
+        )
+        self.seeding, self.payload = SeedingDesk(core), PayloadDesk(core)
+        self.restoring = Restoration(
+            core, self.admission, finish_removal=self.removing.defer, refresh=refresh, report=self._loading
+        )
+        self._sentinel = Sentinel(core, self.storage)
 
     def start(self) -> None:
         """Start the background tasks."""
@@ -201,6 +231,8 @@ class Assembly:
             self._sentinel.run,
             self._settle_trackers,
             self.tuning.watch,
+            self.completing.run,
+            self._barrier_watch.run,
         )
         with self._quiet:
             async with trio.open_nursery() as nursery:
@@ -215,6 +247,8 @@ class Assembly:
     def _completed(self, torrent: Torrent) -> None:
         self.progress.refresh(torrent)
         self.records.want(torrent)
+        if torrent.is_processing:
+            self._barrier_watch.look_at(torrent.id)
 
     def _leaving(self, torrent: Torrent) -> None:
         self.records.forget(torrent.id)

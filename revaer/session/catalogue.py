@@ -179,10 +179,21 @@ class Catalogue:
         """Announce changes to single fields of the descriptor."""
         self.describe(torrent, replace(torrent.view.descriptor, **changes))  # type: ignore[arg-type]  # checked by name at run time
 
-    def complete(self, torrent: Torrent, completed_at: float) -> None:
-        """Announce that every wanted byte is on disk, at `completed_at` (Unix seconds)."""
+    def complete(self, torrent: Torrent, completed_at: float, state: StateView | None = None) -> None:
+        """Announce that every wanted byte is on disk, at `completed_at` (Unix seconds).
+
+        With `state`, post-processing follows: the torrent has that state from the same event on. That it changed is
+        told once more, for those who look for changes of state only.
+        """
         content = torrent.view.descriptor.content_path or torrent.view.descriptor.download_dir
-        self._publish(torrent, Completed(torrent.id, completed_at, content))
+        previous = torrent.view.state.kind
+        self._publish(torrent, Completed(torrent.id, completed_at, content, state))
+        if state is not None:
+            self._publish(torrent, StateChanged(torrent.id, previous, state))
+
+    def publish_entry(self, torrent: Torrent, state: StateView, library_path: str) -> None:
+        """Announce where the library has what became of a torrent, together with its state from now on."""
+        self._publish(torrent, StateChanged(torrent.id, torrent.view.state.kind, state, library_path))
 
     def report(self, items: Mapping[TorrentId, Progress]) -> None:
         """Announce the changed figures of many torrents at once; those that left meanwhile are passed over."""

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import msgspec
+
 from revaer.events import FilesDiscovered, SelectionReconciled
 from revaer.resume.messages import Intent, Recovered
 from revaer.selection.messages import Decision
+from revaer.session.barrier_policy import shown_state
 from revaer.session.policy import expected_state
 from revaer.session.port import AddSpec, FileEntry, Magnet, Metainfo, Rates
 from revaer.session.torrent import Torrent
@@ -118,6 +121,7 @@ def describe(intent: Intent, source: Source, found: FilesDiscovered | None) -> D
         added_at=intent.added_at,
         name=options.name or facts.name,
         content_path=None if parsed is None else content_path(options.download_dir, parsed.name),
+        library_path=intent.library_path,
         sequential=options.sequential,
         tags=options.tags,
         category=options.category,
@@ -163,7 +167,7 @@ def new_torrent(intent: Intent, source: Source, found: FilesDiscovered | None, *
         progress=first_progress(intent, 0 if found is None else found.bytes_selected),
         last_updated=now,
     )
-    return Torrent(
+    torrent = Torrent(
         view=view,
         options=intent.options,
         files=() if parsed is None else parsed.files,
@@ -171,8 +175,13 @@ def new_torrent(intent: Intent, source: Source, found: FilesDiscovered | None, *
         folder="" if parsed is None else folder_of(parsed),
         removing=intent.removing,
         moving_to=intent.moving_to,
+        processing=intent.processing,
         known_as=None if parsed is None else _one_object(parsed.hashes, intent.hashes),
     )
+    kind, message = shown_state(torrent, first)
+    if kind is not first or message is not None:
+        torrent.view = msgspec.structs.replace(view, state=StateView(kind, now, message))
+    return torrent
 
 
 def _one_object(hashes: InfoHash, same: InfoHash) -> InfoHash:

@@ -21,6 +21,12 @@ from revaer.session.messages import SessionUnavailable
 A = TypeVar("A")
 T = TypeVar("T")
 
+RESERVE = 1 << 30
+"""Bytes of a volume that downloads leave free."""
+
+RESERVE_SHARE = 20
+"""The reserve is at most this part of the volume: a twentieth."""
+
 MAX_REMEMBERED = 512
 """How many good directories are remembered."""
 
@@ -40,7 +46,7 @@ class Look:
         number: the system's error number when it cannot be used, else 0.
         reason: what the system said, empty when it can be used.
         identity: device and inode, None when it is not there.
-        free: bytes that can be written, 0 when unknown.
+        free: bytes that can be written before the reserve of the volume is touched, 0 when unknown.
     """
 
     number: int = 0
@@ -87,6 +93,13 @@ class Disk:
         try:
             status = Path(directory).stat()
             return (status.st_dev, status.st_ino) if Path(directory).is_dir() else None
+        except (OSError, ValueError):
+            return None
+
+    def room(self, directory: str) -> int | None:
+        """Return the bytes that can be written before the volume's reserve is touched, None when it cannot be told."""
+        try:
+            return _free(directory)
         except (OSError, ValueError):
             return None
 
@@ -137,6 +150,14 @@ class DiskDesk:
         """Return device and inode of each directory. Raises SessionUnavailable when the disk does not answer."""
         return await self.run(_each, self._disk.identify, directories)
 
+    async def room(self, directories: Sequence[str]) -> list[int | None]:
+        """Return for each directory the bytes above the reserve of its volume, None where that cannot be told.
+
+        Raises:
+            SessionUnavailable: the disk does not answer.
+        """
+        return await self.run(_each, self._disk.room, directories)
+
     async def first_missing(self, groups: Sequence[Sequence[tuple[str, int]]]) -> list[str | None]:
         """Return for each group of files and least sizes the first that is missing or too short.
 
@@ -163,9 +184,15 @@ def _each(look: Callable[[A], T], items: Sequence[A]) -> list[T]:
     return [look(item) for item in items]
 
 
+def reserve_of(total: int) -> int:
+    """Return how many bytes stay free of a volume of `total` bytes: 1 GiB, and at most a twentieth of it."""
+    return min(RESERVE, total // RESERVE_SHARE)
+
+
 def _free(directory: str) -> int:
+    """Return the bytes above the reserve; negative when it is touched."""
     figures = os.statvfs(directory)
-    return figures.f_bavail * figures.f_frsize
+    return (figures.f_bavail * figures.f_frsize) - reserve_of(figures.f_blocks * figures.f_frsize)
 
 
 def _number(error: OSError | ValueError) -> int:

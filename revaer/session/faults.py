@@ -108,6 +108,15 @@ def storage_failure(directory: str, path: str, number: int, reason: str) -> Faul
     return Fault(FaultKind.DISK, text, path)
 
 
+def short_of_space(directory: str) -> Fault:
+    """Explain that the volume of the download directory is nearly full."""
+    text = (
+        f"the volume of {directory} is nearly full, and a reserve is kept free: free some space, the torrent then goes"
+        " on by itself"
+    )
+    return Fault(FaultKind.DISK_FULL, text, directory)
+
+
 def unfinished_move(source: str, target: str, path: str, number: int, reason: str) -> Fault:
     """Explain that a move of the payload was interrupted and cannot be finished.
 

@@ -14,7 +14,7 @@ State, from the engine's state and the flags (first line that fits):
                                 otherwise       downloading (the last bytes are on their way to the disk)
 
 A torrent is complete when its completion was announced and the engine still has every wanted byte; with nothing wanted
-there is nothing to announce.
+there is nothing to announce. What post-processing makes of this is told in `revaer.session.barrier_policy`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ _PLAIN = {
     EngineState.SEEDING: TorrentState.DOWNLOADING,
 }
 _DONE = frozenset({EngineState.FINISHED, EngineState.SEEDING})
-_TRANSFERRING = frozenset({TorrentState.DOWNLOADING, TorrentState.SEEDING, TorrentState.FETCHING_METADATA})
+_TRANSFERRING = frozenset(
+    {TorrentState.DOWNLOADING, TorrentState.PROCESSING, TorrentState.SEEDING, TorrentState.FETCHING_METADATA}
+)
 
 
 def is_done(status: TorrentStatus) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import trio
 
+from revaer.resume.messages import Processing, ProcessingStage
+from revaer.session.barrier_policy import shown_state
 from revaer.session.core import Core
 from revaer.session.policy import derive_state, expected_state, is_done, progress_of, smooth, stalled
 from revaer.session.port import EngineState, StatusBatch, TorrentStatus
@@ -20,6 +22,7 @@ PORTION = 1_000
 """How many torrents one batch of figures holds at most: publishing it is one step."""
 
 _AT_REST = frozenset({TorrentState.STOPPED, TorrentState.COMPLETED})
+
 
 class ProgressDesk:
     """Keeps states and figures up to date.
@@ -83,6 +86,12 @@ class ProgressDesk:
         self._show_figures(torrent)
         self._publish()
 
+    def state_of(self, torrent: Torrent) -> StateView:
+        """Return a torrent's state from what is known now."""
+        kind, message = self._state(torrent)
+        shown = torrent.view.state
+        return shown if (kind, message) == (shown.kind, shown.message) else StateView(kind, self._core.wall(), message)
+
     def _absorb(self, status: TorrentStatus) -> None:
         torrent = self._core.catalogue.get(status.torrent_id)
         if torrent is None or not torrent.present:
@@ -110,33 +119,36 @@ class ProgressDesk:
             if not announced and not torrent.is_finishing:
                 self._on_done(torrent)
         elif announced and status.state is EngineState.DOWNLOADING and status.wanted_done < status.wanted:
+            if torrent.processing is not None:
+                torrent.processing = Processing(ProcessingStage.OUTDATED)
             self._core.catalogue.amend(torrent, completed_at=None)
             self._core.intents.owe(torrent.id)
 
     def _show_state(self, torrent: Torrent) -> None:
-        shown = torrent.view.state
-        kind, message = self._state(torrent)
-        if kind is not shown.kind or message != shown.message:
-            self._core.catalogue.change_state(torrent, StateView(kind, self._core.wall(), message))
+        state = self.state_of(torrent)
+        if state is not torrent.view.state:
+            self._core.catalogue.change_state(torrent, state)
 
     def _state(self, torrent: Torrent) -> tuple[TorrentState, str | None]:
         if torrent.fault is not None:
             return TorrentState.FAILED, torrent.fault.message
-        status = torrent.status
+        status, options = torrent.status, torrent.options
         announced = torrent.view.descriptor.completed_at is not None
         if status is None:
-            options = torrent.options
-            return expected_state(
-                paused=options.paused,
-                queued=options.auto_managed,
-                announced=announced,
-                has_metadata=torrent.has_metadata,
-            ), None
+            return shown_state(
+                torrent,
+                expected_state(
+                    paused=options.paused,
+                    queued=options.auto_managed,
+                    announced=announced,
+                    has_metadata=torrent.has_metadata,
+                ),
+            )
         if status.error is not None:
             return TorrentState.FAILED, f"the engine stopped it ({status.error}): resume it to try again"
-        paused, rechecking = torrent.options.paused, torrent.is_rechecking
-        kind = derive_state(status, paused=paused, announced=announced, rechecking=rechecking)
-        return kind, torrent.pause_reason if kind in _AT_REST else None
+        kind = derive_state(status, paused=options.paused, announced=announced, rechecking=torrent.is_rechecking)
+        kind, message = shown_state(torrent, kind)
+        return kind, torrent.pause_reason if message is None and kind in _AT_REST else message
 
     def _show_figures(self, torrent: Torrent) -> None:
         if torrent.status is None:

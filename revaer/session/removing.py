@@ -1,4 +1,5 @@
-"""Removing a torrent: the wish is durable first, then the engine lets go, then the intent is forgotten.
+"""Removing a torrent: the wish is durable first, then its post-processing ends, then the engine lets go, then the
+intent is forgotten.
 
 A removal that cannot be finished now (a silent engine, a volume that is away, a crash) is finished later.
 """
@@ -28,6 +29,7 @@ class RemoveDesk:
     Args:
         core: the shared parts.
         fetch: brings a torrent into the engine that is not there, or leaves it with a fault; the caller has its turn.
+        forget_job: has the job of a torrent's post-processing stopped and dropped.
         refresh: shows a torrent's state after its fault changed.
         on_leaving: called with a torrent before its intent is forgotten.
         on_left: called with a torrent that is gone.
@@ -38,12 +40,14 @@ class RemoveDesk:
         core: Core,
         *,
         fetch: Callable[[Torrent], Awaitable[None]],
+        forget_job: Callable[[Torrent], Awaitable[None]],
         refresh: Callable[[Torrent], None],
         on_leaving: Callable[[Torrent], None],
         on_left: Callable[[Torrent], None],
     ) -> None:
         self._core = core
         self._fetch = fetch
+        self._forget_job = forget_job
         self._refresh = refresh
         self._on_leaving = on_leaving
         self._on_left = on_left
@@ -122,6 +126,7 @@ class RemoveDesk:
         core = self._core
         assert torrent.removing is not None, "only a durable removal is finished"
         delete_data = torrent.removing.delete_data
+        await self._forget_job(torrent)
         trouble = await self._let_go(torrent, delete_data=delete_data)
         self._unfinished.pop(torrent.id, None)
         self._on_leaving(torrent)
@@ -134,7 +139,7 @@ class RemoveDesk:
     async def _let_go(self, torrent: Torrent, *, delete_data: bool) -> ActionRefused | None:
         """Have the engine forget the torrent; return why its payload could not be deleted."""
         core = self._core
-        if delete_data and not torrent.present and torrent.has_metadata:
+        if delete_data and not torrent.present and torrent.has_metadata and not torrent.is_withheld:
             await self._fetch(torrent)
             if not torrent.present:
                 raise SessionUnavailable(torrent.fault.message if torrent.fault else "the engine does not have it")

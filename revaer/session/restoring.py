@@ -196,10 +196,10 @@ class Restoration:
 
 def _differs(torrent: Torrent, intent: Intent) -> bool:
     """Tell whether the database has another wish for a torrent than its copy, or knows more of its source."""
-    wish = (intent.options, intent.removing, intent.moving_to)
+    wish = (intent.options, intent.removing, intent.moving_to, intent.processing)
     known = {*hashes_of(torrent.view.descriptor.hashes), *hashes_of(torrent.hashes)}
     return (
-        wish != (torrent.options, torrent.removing, torrent.moving_to)
+        wish != (torrent.options, torrent.removing, torrent.moving_to, torrent.processing)
         or not known.issuperset(hashes_of(intent.hashes))
         or (intent.metainfo is not None and not torrent.has_metadata)
     )

@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 WINDOW = 256
 """How many requests to the engine and answered records may be open together."""
 
+_SEEDING = frozenset({TorrentState.SEEDING, TorrentState.PROCESSING})
+
 SLICE = 0.0005
 """Seconds of asking between two looks at the event loop: each question may wait for the interpreter's lock."""
 
@@ -174,7 +176,7 @@ class RecordKeeper:
     async def _touch_seeds(self, turn: int, rounds: int) -> None:
         """Note the share of this round of the torrents that seed: for an idle one nothing changes but its time."""
         for count, torrent in enumerate(list(self._catalogue)):
-            if torrent.view.state.kind is TorrentState.SEEDING and count % rounds == turn:
+            if torrent.view.state.kind in _SEEDING and count % rounds == turn:
                 self.touch(torrent)
             if count % 10_000 == 9_999:
                 await trio.lowlevel.checkpoint()

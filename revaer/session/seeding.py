@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from revaer.session.barrier_policy import shown_state
 from revaer.session.core import Core
 from revaer.session.messages import MAX_FACTS, ActionRefused, ReadSeedingFacts, SeedingFacts
 from revaer.session.policy import derive_state, is_done, share_ratio
@@ -50,7 +51,8 @@ def facts_of(torrent: Torrent, status: TorrentStatus | None) -> SeedingFacts:
         state = TorrentState.FAILED
     else:
         paused, rechecking = torrent.options.paused, torrent.is_rechecking
-        state = derive_state(status, paused=paused, announced=announced, rechecking=rechecking)
+        kind = derive_state(status, paused=paused, announced=announced, rechecking=rechecking)
+        state, _ = shown_state(torrent, kind)
     settled = status.state not in _UNSETTLED
     # While files are checked the engine holds less than it will, and a ratio of that would be too good.
     return SeedingFacts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from revaer.selection.messages import Decision, InvalidPattern
+from revaer.session.barrier import BarrierDesk
 from revaer.session.core import Core
 from revaer.session.describe import priorities_of
 from revaer.session.messages import ActionRefused, Inspect, Select, SessionRefusal, TorrentDetail
@@ -22,10 +23,12 @@ class SelectDesk:
         core: the shared parts.
         progress: asked for fresh figures after a change.
         records: saves the record after a change.
+        barrier: knows what is processed.
     """
 
-    def __init__(self, core: Core, progress: ProgressDesk, records: RecordKeeper) -> None:
+    def __init__(self, core: Core, progress: ProgressDesk, records: RecordKeeper, barrier: BarrierDesk) -> None:
         self._core = core
+        self._barrier = barrier
         self._progress = progress
         self._records = records
 
@@ -34,11 +37,12 @@ class SelectDesk:
 
         Raises:
             UnknownTorrent: it is not here.
-            ActionRefused: a rule is wrong, or the engine refused it.
+            ActionRefused: it is being processed, a rule is wrong, or the engine refused it.
             SessionUnavailable: the engine or the store is away.
         """
         core = self._core
         async with core.turn(request.torrent_id) as torrent:
+            self._barrier.refuse_while_processing(torrent)
             for index in request.rules.priorities:
                 if torrent.has_metadata and not 0 <= index < len(torrent.files):
                     raise ActionRefused(f"the torrent has no file {index}")

@@ -1,6 +1,7 @@
-"""Looks at the directories of running torrents.
+"""Looks at the directories of running torrents, and at the room on the volumes of those that download.
 
 An engine that writes into a mount point without its volume would fill the wrong disk, and it makes missing directories.
+One that fills a volume to the last byte leaves no room for anybody else, post-processing included.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import structlog
 import trio
 
 from revaer.session.core import Core
-from revaer.session.faults import missing_directory, missing_files
+from revaer.session.faults import missing_directory, missing_files, short_of_space
 from revaer.session.messages import SessionRefusal
+from revaer.session.port import EngineState
 from revaer.session.storage import StorageWatch
 from revaer.session.torrent import Torrent
 
@@ -38,6 +40,7 @@ class Sentinel:
             await trio.sleep(self._core.timing.sentinel)
             try:
                 await self.look()
+                await self.look_for_room()
             except SessionRefusal as error:
                 log.warning("storage_look_failed", reason=str(error))
 
@@ -59,6 +62,32 @@ class Sentinel:
             for torrent in torrents:
                 self._core.jobs.submit(partial(self._inspect, torrent, gone=identity is None))
 
+    async def look_for_room(self) -> None:
+        """Stop downloads where the reserve of a volume is touched. Raises SessionRefusal when the disk does not
+        answer."""
+        hungry: dict[str, list[Torrent]] = {}
+        for torrent in self._core.catalogue:
+            if _is_filling(torrent):
+                hungry.setdefault(torrent.options.download_dir, []).append(torrent)
+        if not hungry:
+            return
+        rooms = await self._core.disk.room(list(hungry))
+        for torrents, room in zip(hungry.values(), rooms, strict=True):
+            if room is not None and room < 0:
+                for torrent in torrents:
+                    self._core.jobs.submit(partial(self._spare, torrent))
+
+    async def _spare(self, torrent: Torrent) -> None:
+        core = self._core
+        async with core.turns.hold(torrent.id):
+            if core.catalogue.get(torrent.id) is not torrent or not _is_filling(torrent):
+                return
+            self._watch.hold(torrent, short_of_space(torrent.options.download_dir))
+            try:
+                await core.gate.call(core.engine.pause(torrent.id))
+            except SessionRefusal as error:
+                log.warning("download_not_paused", torrent_id=torrent.id, reason=str(error))
+
     async def _inspect(self, torrent: Torrent, *, gone: bool) -> None:
         core = self._core
         async with core.turns.hold(torrent.id):
@@ -73,3 +102,11 @@ class Sentinel:
                 await core.gate.call(core.engine.pause(torrent.id))
             except SessionRefusal as error:
                 log.warning("storage_look_failed", torrent_id=torrent.id, reason=str(error))
+
+
+def _is_filling(torrent: Torrent) -> bool:
+    """Tell whether a torrent writes what it downloads."""
+    status = torrent.status
+    if status is None or not torrent.present or torrent.fault is not None or torrent.options.paused:
+        return False
+    return status.state is EngineState.DOWNLOADING and status.wanted_done < status.wanted

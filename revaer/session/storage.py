@@ -38,7 +38,7 @@ from revaer.types import TorrentId
 log = structlog.get_logger(__name__)
 
 ROOM = 256 * 1024 * 1024
-"""Free bytes that a torrent needs at most before a full disk counts as well again."""
+"""Free bytes, those of the reserve apart, that a torrent needs at most before a full disk counts as well again."""
 
 RELAPSE = 60.0
 """A failure within this time, in seconds, after a recovery continues the row of failures."""
@@ -196,7 +196,7 @@ class StorageWatch:
         free = look.free
         for torrent in torrents:
             need = _need(torrent)
-            if torrent.id not in back or need > free:
+            if torrent.id not in back or (need and need > free):
                 self._postpone(torrent)
                 continue
             free -= need

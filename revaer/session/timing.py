@@ -25,6 +25,10 @@ class Timing:
         directories: how long a directory that was good is not looked at again for adds.
         interfaces: how often the network that the engine is bound to is looked at.
         interfaces_look: how long one such look may take.
+        fsops: how long post-processing may take for one request.
+        fsops_stop: the same for requests that may have to stop a job.
+        jobs: how often jobs are asked after though nothing was heard of them.
+        processing: how long a move waits for the end of post-processing.
         sentinel: how often the directories of running torrents are looked at.
         record_interval: how often records of changed torrents are saved.
         record_seeds: how often the record of a torrent that seeds is saved, busy or not: seeding counts across crashes.
@@ -49,6 +53,10 @@ class Timing:
     directories: float = 2.0
     interfaces: float = 1.0
     interfaces_look: float = 2.0
+    fsops: float = 10.0
+    fsops_stop: float = 30.0
+    jobs: float = 30.0
+    processing: float = 30.0
     sentinel: float = 10.0
     record_interval: float = 60.0
     record_seeds: float = 1800.0

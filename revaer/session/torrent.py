@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from revaer.resume.messages import Intent, Removing
+from revaer.resume.messages import Intent, Processing, ProcessingStage, Removing
 from revaer.session.faults import Fault
 from revaer.session.messages import UNLIMITED, Rates
 from revaer.session.policy import cap
@@ -37,6 +37,9 @@ class Torrent:
         is_finishing: whether its completion is being worked on.
         is_rechecking: whether the user asked for a recheck that has not ended.
         moving_to: where its payload is being moved to, an interrupted move included; None when it is not.
+        processing: how far its post-processing is, as it is stored; None as long as it had none.
+        queue_trouble: why its post-processing, which is due, cannot be queued; None when nothing is in the way.
+        job_note: why its post-processing takes its time; None when there is nothing to say.
         known_as: every info-hash that its metadata has, None before metadata.
         from_copy: whether it was restored from a copy, and not compared with the database since.
         fallback: the caps that hold where its options say nothing.
@@ -58,6 +61,9 @@ class Torrent:
     is_finishing: bool = False
     is_rechecking: bool = False
     moving_to: str | None = None
+    processing: Processing | None = None
+    queue_trouble: str | None = None
+    job_note: str | None = None
     known_as: InfoHash | None = None
     from_copy: bool = False
     fallback: Rates = UNLIMITED
@@ -80,6 +86,21 @@ class Torrent:
         """What to call it in a message."""
         return self.view.descriptor.name or self.view.descriptor.info_hash
 
+    @property
+    def is_processing(self) -> bool:
+        """Whether it is complete, and what becomes of it is not in the library yet."""
+        is_pending = self.processing is not None and self.processing.stage is ProcessingStage.PENDING
+        return is_pending or self.queue_trouble is not None
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether its payload goes, or went, into the library, so that the engine has to do without it."""
+        return (
+            self.processing is not None
+            and self.processing.withheld
+            and self.processing.stage in (ProcessingStage.PENDING, ProcessingStage.PUBLISHED)
+        )
+
     def rates(self, options: TorrentOptions | None = None) -> Rates:
         """Return the caps that hold for it, with other options than its own when they are given."""
         own = options or self.options
@@ -91,7 +112,7 @@ class Torrent:
         """Take from another form of the same torrent what is stored; the engine must not have it now."""
         self.options, self.removing, self.moving_to = stored.options, stored.removing, stored.moving_to
         self.files, self.folder, self.has_metadata = stored.files, stored.folder, stored.has_metadata
-        self.known_as = stored.known_as
+        self.known_as, self.processing = stored.known_as, stored.processing
         self.status = self.fault = None
 
     def path_of(self, file: FileEntry) -> str:
@@ -110,5 +131,7 @@ class Torrent:
             completed_at=descriptor.completed_at,
             removing=self.removing,
             moving_to=self.moving_to,
+            library_path=descriptor.library_path,
+            processing=self.processing,
         )
         return replace(intent, **changes) if changes else intent

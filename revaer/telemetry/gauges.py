@@ -27,6 +27,7 @@ class Sources:
     Attributes:
         torrents: number of torrents by state.
         engine: the newest report of the engine, None before the first.
+        jobs: number of jobs of post-processing by state.
         longest_stall: longest gap of the event loop in the last minute, in seconds.
     """
 
@@ -35,6 +36,7 @@ class Sources:
     mailboxes: Callable[[], Mapping[str, MailboxStatistics]]
     torrents: Callable[[], Mapping[str, int]]
     engine: Callable[[], EngineReport | None]
+    jobs: Callable[[], Mapping[str, int]]
     longest_stall: Callable[[], float]
 
 
@@ -54,6 +56,8 @@ class Gauges(Collector):
         yield _health(sources.health)
         torrents = (((state,), count) for state, count in sources.torrents().items())
         yield _gauge("torrents", "Torrents by state.", ["state"], torrents)
+        jobs = (((str(state),), count) for state, count in sources.jobs().items())
+        yield _gauge("fsops_jobs", "Jobs of post-processing by state.", ["state"], jobs)
         yield _gauge(
             "loop_stall_longest_seconds", "Longest gap of the last minute.", [], [((), sources.longest_stall())]
         )

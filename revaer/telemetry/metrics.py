@@ -17,6 +17,7 @@ from revaer.telemetry.gauges import Gauges, Sources
 
 HTTP_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 STALL_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+STEP_BUCKETS = (0.001, 0.01, 0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0)
 APPLY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -57,6 +58,12 @@ class Metrics:
             "Time from a change of the configuration until who applies it has done so.",
             ["consumer"],
             buckets=APPLY_BUCKETS,
+        )
+        self._steps = histogram(
+            "fsops_step_duration_seconds",
+            "Time that a step of post-processing took.",
+            ["step", "outcome"],
+            buckets=STEP_BUCKETS,
         )
         self._tripped = counter("guardrail_violations", "Guard rails that tripped.", ["guardrail"])
         self._tapped: Bus[Event] | None = None
@@ -115,6 +122,10 @@ class Metrics:
     def config_applied(self, consumer: str, seconds: float) -> None:
         """Note how long a change of the configuration took to hold at one of those who apply it."""
         self._applied.labels(consumer).observe(seconds)
+
+    def fsops_step(self, step: str, outcome: str, seconds: float) -> None:
+        """Note that a step of post-processing ended, and how."""
+        self._steps.labels(step, outcome).observe(seconds)
 
     def guardrail_tripped(self, guardrail: str) -> None:
         """Count a guard rail that tripped."""

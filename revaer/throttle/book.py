@@ -11,6 +11,11 @@ from revaer.events import (
     Completed,
     Event,
     FilesDiscovered,
+    FsOpsChanged,
+    FsOpsCompleted,
+    FsOpsFailed,
+    FsOpsProgress,
+    FsOpsStarted,
     GuardrailTripped,
     HealthChanged,
     MetadataUpdated,
@@ -103,6 +108,8 @@ class Book:
                     entry.view, entry.heard_at = fold(entry.view, event, at), now
                 return changed
             case HealthChanged() | SettingsChanged() | GuardrailTripped() | CatalogueListed():
+                return ()
+            case FsOpsStarted() | FsOpsProgress() | FsOpsCompleted() | FsOpsFailed() | FsOpsChanged():
                 return ()
             case _:
                 return self._fold(event, at, now)

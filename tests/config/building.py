@@ -67,6 +67,7 @@ FULL: dict[str, Any] = {
     },
     "fs_policy": {
         "library_root": "/srv/library",
+        "archive_password_secrets": ["archives"],
         "cleanup_keep": ["*.mkv"],
         "cleanup_drop": ["*.nfo"],
         "chmod_file": "0644",

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 import trio
 import trio.testing
 
-from actors import Actor, ActorRef, Bus, ChildSpec, Handled, Health, Subscription, Supervisor, answer
+from actors import Actor, ActorRef, Bus, ChildSpec, Handled, Health, Subscription, Supervisor, Transition, answer
 from actors.restart import RestartPolicy
 from actors.testing import running
 from revaer.events import (
     CatalogueListed,
     Event,
+    FsOpsEvent,
+    HealthChanged,
     ProgressReported,
     TorrentAdded,
     TorrentRemoved,
@@ -24,6 +27,7 @@ from revaer.events import (
     fold,
     merge,
 )
+from revaer.fsops.messages import FsOpsMessage, JobDetail, JobSpec
 from revaer.resume.messages import (
     FlushRecords,
     ForgetIntent,
@@ -48,6 +52,7 @@ from revaer.session.messages import AddTorrent, CatalogueSnapshot, SessionMessag
 from revaer.session.port import Engine, EngineSettings
 from revaer.session.simulated import SimulatedEngine, open_simulated
 from revaer.types import TorrentId, TorrentOptions, TorrentState, TorrentView
+from tests.support.fake_fsops import Bench, FakeFsOps
 from tests.support.torrents import make_torrent, payload
 
 WITHIN = 120.0
@@ -115,6 +120,14 @@ class FakeStore(Actor[ResumeMessage]):
                 return answer(message, kept.recovered(torrent_id))
 
 
+@dataclass(slots=True)
+class JobsOfRun:
+    """The jobs of post-processing; they outlive the node, as a database does."""
+
+    jobs: dict[TorrentId, JobDetail] = field(default_factory=dict)
+    specs: dict[TorrentId, JobSpec] = field(default_factory=dict)
+
+
 class InlineLane:
     """Runs blocking calls on the spot, so that a mock clock does not jump meanwhile."""
 
@@ -148,7 +161,7 @@ class Reader:
             self.views[event.torrent_id] = fold(event.view, event, at)
         elif isinstance(event, TorrentRemoved):
             del self.views[event.torrent_id]
-        elif not isinstance(event, CatalogueListed):
+        elif not isinstance(event, CatalogueListed | HealthChanged | FsOpsEvent):
             key = event.torrent_id  # type: ignore[union-attr]  # every other kind here is about a torrent
             self.views[key] = fold(self.views[key], event, at)
 
@@ -164,6 +177,9 @@ class House:
         self.engines: list[SimulatedEngine] = []
         self.session: ActorRef[SessionMessage] = ActorRef("session", capacity=1024)
         self.health = Health()
+        self.bench = Bench(bus)
+        self.moves_source = False
+        self.fsops: ActorRef[FsOpsMessage] | None = None
 
     @property
     def engine(self) -> SimulatedEngine:
@@ -214,12 +230,22 @@ def film() -> bytes:
 
 @asynccontextmanager
 async def open_house(
-    kept: StoredTorrents, tmp_path: Path, *, disk: Disk | None = None, restart: RestartPolicy | None = None
+    kept: StoredTorrents,
+    tmp_path: Path,
+    *,
+    disk: Disk | None = None,
+    restart: RestartPolicy | None = None,
+    jobs: JobsOfRun | None = None,
 ) -> AsyncIterator[House]:
+    """Run a session; with `jobs` it has post-processing, which begins with the jobs of an earlier run."""
     bus: Bus[Event] = Bus(key=coalescing_key, merge=merge, fences=fences)
     with bus.subscribe("test", capacity=100_000) as subscription:
         store: ActorRef[ResumeMessage] = ActorRef("resume_store", capacity=4096)
         house = House(kept, None, bus, Reader(subscription))  # type: ignore[arg-type]  # set below
+        if jobs is not None:
+            house.bench.jobs, house.bench.specs = jobs.jobs, jobs.specs
+            house.fsops = ActorRef("fsops", capacity=1024)
+            house.health = Health(on_change=partial(tell_health, bus))
 
         async def open_engine(settings: EngineSettings, *, state_dir: Path) -> Engine:
             engine = await open_simulated(settings, state_dir=state_dir)
@@ -233,6 +259,8 @@ async def open_house(
                 settings=EngineSettings(listen=("127.0.0.1:0",)),
                 state_dir=tmp_path,
                 resume=store,
+                fsops=house.fsops,
+                moves_source=lambda: house.moves_source,
                 bus=bus,
                 select=evaluate,
                 health=house.health,
@@ -240,15 +268,20 @@ async def open_house(
                 lanes=lambda name, workers: InlineLane(),
             )
 
-        children = (
-            ChildSpec(store, lambda: FakeStore(kept)),
-            ChildSpec(
-                house.session, make_session, stop_within=14.0, restart=restart or RestartPolicy(backoff_initial=0.01)
-            ),
-        )
+        restarts = restart or RestartPolicy(backoff_initial=0.01)
+        children: list[ChildSpec] = [ChildSpec(store, lambda: FakeStore(kept))]
+        if house.fsops is not None:
+            children.append(ChildSpec(house.fsops, lambda: FakeFsOps(house.bench), restart=restarts))
+        children.append(ChildSpec(house.session, make_session, stop_within=14.0, restart=restarts))
         async with running(*children, health=house.health) as supervisor:
             house.supervisor = supervisor
             yield house
+
+
+def tell_health(bus: Bus[Event], change: Transition) -> None:
+    """Publish a change of health as the daemon does."""
+    reason = change.reason or ""
+    bus.publish(HealthChanged(change.component, change.previous, change.current, reason, change.generation))
 
 
 @pytest.fixture

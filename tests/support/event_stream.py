@@ -19,6 +19,7 @@ from revaer.api.auth import Gate
 from revaer.api.call import Call, StreamReply
 from revaer.api.engine_watch import EngineWatch
 from revaer.api.envelopes import FrameWriter
+from revaer.api.fsops_watch import FsOpsWatch
 from revaer.api.guardrail_watch import GuardrailWatch
 from revaer.api.listening import Listening
 from revaer.api.pages import Pages
@@ -62,6 +63,8 @@ def services_of(bus: Bus[Event], epoch: int) -> Services:
         facts=NodeFacts("0", "test", time.time()),
         session=session,
         config=ActorRef("config"),
+        fsops=ActorRef("fsops"),
+        jobs=FsOpsWatch(None),
         guardrails=GuardrailWatch(ActorRef("throttle")),
         schemas={},
         listening=Listening(standing=standing, health=health.reporter("api"), on_moved=lambda _: None),

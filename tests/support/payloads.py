@@ -76,6 +76,12 @@ def small_torrent(files: Mapping[str, int], *, name: str, seed: int, root: Path,
     Give sizes in whole pieces when files may be left out: then no piece spans two files.
     """
     contents = {path: payload(size, seed=seed * 1000 + number) for number, (path, size) in enumerate(files.items())}
+    return torrent_of(contents, name=name, root=root, piece_length=piece_length)
+
+
+def torrent_of(contents: Mapping[str, bytes], *, name: str, root: Path, piece_length: int = 16384) -> Torrent:
+    """Make a torrent of these files and put them below `root` as a seeder has them."""
+    files = {path: len(content) for path, content in contents.items()}
     metainfo = make_torrent(contents, name=name, piece_length=piece_length)
     write_files(root, contents, name=name)
     everything = b"".join(contents.values())

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from revaer.config.documents.base import Document
-from revaer.config.documents.kinds import Directory, Glob, Mode, Principal, distinct, unit
+from revaer.config.documents.kinds import Directory, Glob, Mode, Principal, SecretName, distinct, unit
 
 
 class ExtractLimits(Document):
@@ -43,6 +43,12 @@ class FsPolicy(Document):
     flatten: bool = Field(default=False, description="Whether directories around a single entry are taken away.")
     move_mode: Literal["hardlink", "reflink", "copy", "move"] = Field(
         default="hardlink", description="How files get into the library; all but move leave the download in place."
+    )
+    link_fallback: Literal["copy", "fail"] = Field(
+        default="copy", description="What happens when move_mode's link or clone cannot be made; copy takes more room."
+    )
+    archive_password_secrets: Annotated[list[SecretName], Field(max_length=64), AfterValidator(distinct)] = Field(
+        default=[], description="Names of the secrets whose values are tried as passwords of archives, in order."
     )
     on_conflict: Literal["fail", "rename", "skip"] = Field(
         default="fail", description="What happens when the library has an entry of that name; none is overwritten."

@@ -33,10 +33,12 @@ from revaer.session.messages.torrents import (
     Move,
     Pause,
     Queue,
+    ReadJobSpec,
     Reannounce,
     Recheck,
     RemoveTorrent,
     ReportEngine,
+    Reprocess,
     Resume,
     Select,
     SessionRefusal,
@@ -80,6 +82,7 @@ __all__ = [
     "Queue",
     "Rates",
     "ReadFallbackCaps",
+    "ReadJobSpec",
     "ReadLimits",
     "ReadPayloadFacts",
     "ReadSeedingFacts",
@@ -87,6 +90,7 @@ __all__ = [
     "Recheck",
     "RemoveTorrent",
     "ReportEngine",
+    "Reprocess",
     "Resume",
     "SeedingFacts",
     "Select",
@@ -108,5 +112,15 @@ GoverningMessage: TypeAlias = (
 """What the governor and the configuration ask."""
 
 SessionMessage: TypeAlias = (
-    AddTorrent | RemoveTorrent | Act | Select | Inspect | Snapshot | ReportEngine | ConnectPeer | GoverningMessage
+    AddTorrent
+    | RemoveTorrent
+    | Act
+    | Select
+    | Reprocess
+    | ReadJobSpec
+    | Inspect
+    | Snapshot
+    | ReportEngine
+    | ConnectPeer
+    | GoverningMessage
 )

@@ -1,4 +1,5 @@
-"""What others may ask about torrents: add, remove, act, select, inspect, and the snapshot that readers start from.
+"""What others may ask about torrents: add, remove, act, select, process, inspect, and the snapshot that readers start
+from.
 
 A request about a torrent carries the id of the request of the outside that it is made for, if any (`request_id`): the
 events that it causes and the log lines about it have it too. What is asked is the same whoever asks, so it does not
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from actors import Refused, Request
+from revaer.fsops.messages import JobSpec, JobView
 from revaer.types import FileView, SelectionRules, TorrentId, TorrentOptions, TorrentView
 
 
@@ -169,6 +171,26 @@ class Select(Request["TorrentDetail"]):
     torrent_id: TorrentId
     rules: SelectionRules
     request_id: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reprocess(Request[JobView]):
+    """Have a complete torrent go through post-processing again, also one that never did. Answered with its job when it
+    is queued, and shown as processing.
+
+    Raises (at the asker): UnknownTorrent, ActionRefused (it is not complete, or its job runs), SessionUnavailable.
+    """
+
+    torrent_id: TorrentId
+    request_id: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJobSpec(Request[JobSpec]):
+    """Ask what would be processed of a torrent now. Raises (at the asker): UnknownTorrent, ActionRefused (its files are
+    not known yet), SessionUnavailable."""
+
+    torrent_id: TorrentId
 
 
 @dataclass(frozen=True, slots=True)

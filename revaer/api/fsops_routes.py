@@ -1,0 +1,200 @@
+"""The calls about post-processing. A change is answered when it is durable, and what it does to a torrent is shown."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from actors import ActorError
+from revaer.api import fields
+from revaer.api.bodies import read_json
+from revaer.api.call import Answer, Call, json_reply
+from revaer.api.errors import NoSuchItem
+from revaer.api.filters import parse_limit, refuse, split_list
+from revaer.api.finding import find, seen
+from revaer.api.fsops_views import (
+    job_detail,
+    job_document,
+    job_summary,
+    plan_document,
+    queue_document,
+    verification_document,
+)
+from revaer.api.routing import Route
+from revaer.api.services import Services
+from revaer.fsops.messages import (
+    CancelJob,
+    InspectJob,
+    JobDetail,
+    JobRefused,
+    JobState,
+    ListJobs,
+    PauseQueue,
+    PlanJob,
+    ResumeQueue,
+    VerifyLibrary,
+)
+from revaer.security.messages import Scope
+from revaer.session.messages import ReadJobSpec, Reprocess
+from revaer.types import TorrentState, TorrentView
+
+READ_SECONDS = 5.0
+BESIDE_SECONDS = 1.0
+"""How long the detail of a torrent waits for its job."""
+CHANGE_SECONDS = 45.0
+"""How long a change may take; a running job has to stop first."""
+PLAN_SECONDS = 60.0
+VERIFY_WAIT_MAX = 25.0
+CURSOR_CHARS = 400
+RUN_ID_CHARS = 64
+
+NO_QUERY: frozenset[str] = frozenset()
+
+
+class _Nothing(fields.Body):
+    """A body that says nothing."""
+
+
+class _Verification(fields.Body):
+    """Which verification is asked for, and how long to wait for its end, in seconds."""
+
+    run_id: Annotated[str, Field(min_length=1, max_length=RUN_ID_CHARS)] | None = None
+    wait_seconds: Annotated[float, Field(ge=0, le=VERIFY_WAIT_MAX, allow_inf_nan=False)] = 5.0
+
+
+_NOTHING: TypeAdapter[_Nothing] = TypeAdapter(_Nothing)
+_VERIFICATION: TypeAdapter[_Verification] = TypeAdapter(_Verification)
+
+
+def routes() -> tuple[Route[Services], ...]:
+    """Return the rows of the routing table."""
+    one = "/v1/torrents/{id}/fsops"
+    return (
+        Route("GET", "/v1/fsops", list_jobs, Scope.READ),
+        Route("POST", "/v1/fsops/pause", pause_queue, Scope.TORRENTS),
+        Route("POST", "/v1/fsops/resume", resume_queue, Scope.TORRENTS),
+        Route("POST", "/v1/fsops/verify", verify_library, Scope.TORRENTS),
+        Route("GET", one, get_job, Scope.READ),
+        Route("GET", f"{one}/plan", plan_job, Scope.READ),
+        Route("POST", f"{one}/retry", retry_job, Scope.TORRENTS),
+        Route("POST", f"{one}/cancel", cancel_job, Scope.TORRENTS),
+    )
+
+
+async def list_jobs(call: Call, services: Services) -> Answer:
+    """List jobs, a page at a time."""
+    query = call.query(frozenset({"state", "limit", "cursor"}))
+    cursor = query.get("cursor")
+    if cursor is not None and len(cursor) > CURSOR_CHARS:
+        refuse("cursor", "this is no cursor of this list")
+    request = ListJobs(_states(query.get("state")), parse_limit(query.get("limit")), cursor)
+    try:
+        page = await services.fsops.ask(request, within=READ_SECONDS)
+    except JobRefused as error:
+        refuse("cursor", str(error))
+    document: dict[str, Any] = {"jobs": [job_document(job) for job in page.jobs]}
+    if page.next is not None:
+        document["next"] = page.next
+    return json_reply(document)
+
+
+async def get_job(call: Call, services: Services) -> Answer:
+    """Show the job of one torrent."""
+    call.query(NO_QUERY)
+    view = await find(call, services)
+    job = await services.fsops.ask(InspectJob(view.id), within=READ_SECONDS)
+    if job is None:
+        raise NoSuchItem(f"torrent {view.id} has no job of post-processing: {_why_none(view)}")
+    return json_reply(job_detail(job))
+
+
+async def plan_job(call: Call, services: Services) -> Answer:
+    """Tell what post-processing of one torrent would do now."""
+    call.query(NO_QUERY)
+    view = await find(call, services)
+    spec = await services.session.ask(ReadJobSpec(view.id), within=READ_SECONDS)
+    return json_reply(plan_document(await services.fsops.ask(PlanJob(view.id, spec), within=PLAN_SECONDS)))
+
+
+async def retry_job(call: Call, services: Services) -> Answer:
+    """Have one torrent processed again."""
+    call.query(NO_QUERY)
+    view = await find(call, services)
+    await _read_nothing(call, services)
+    job = await services.session.ask(Reprocess(view.id, call.request_id), within=CHANGE_SECONDS)
+    await seen(services)
+    return json_reply(job_document(job))
+
+
+async def cancel_job(call: Call, services: Services) -> Answer:
+    """Stop the post-processing of one torrent."""
+    call.query(NO_QUERY)
+    view = await find(call, services)
+    await _read_nothing(call, services)
+    job = await services.fsops.ask(CancelJob(view.id, call.request_id), within=CHANGE_SECONDS)
+    return json_reply(job_document(job))
+
+
+async def pause_queue(call: Call, services: Services) -> Answer:
+    """Begin no further job."""
+    call.query(NO_QUERY)
+    await _read_nothing(call, services)
+    queue = await services.fsops.ask(PauseQueue(call.request_id), within=CHANGE_SECONDS)
+    return json_reply(queue_document(queue))
+
+
+async def resume_queue(call: Call, services: Services) -> Answer:
+    """Let jobs begin again."""
+    call.query(NO_QUERY)
+    await _read_nothing(call, services)
+    queue = await services.fsops.ask(ResumeQueue(call.request_id), within=CHANGE_SECONDS)
+    return json_reply(queue_document(queue))
+
+
+async def verify_library(call: Call, services: Services) -> Answer:
+    """Hold the library against what was published, or tell how far that is; 202 until it is over."""
+    call.query(NO_QUERY)
+    document = await read_json(call, services, optional=True)
+    body = fields.validate(_VERIFICATION, {} if document is None else document)
+    request = VerifyLibrary(body.run_id, body.wait_seconds)
+    report = await services.fsops.ask(request, within=body.wait_seconds + READ_SECONDS)
+    return json_reply(verification_document(report), 200 if report.finished else 202)
+
+
+async def beside(view: TorrentView, services: Services) -> dict[str, Any]:
+    """Return what the detail of a torrent says of its job; nothing when it has none."""
+    if _never_processed(view):
+        return {}
+    try:
+        job: JobDetail | None = await services.fsops.ask(InspectJob(view.id), within=BESIDE_SECONDS)
+    except ActorError as error:
+        return {"fsops": {"unavailable": str(error)}}
+    return {} if job is None else {"fsops": job_summary(job)}
+
+
+async def _read_nothing(call: Call, services: Services) -> None:
+    document = await read_json(call, services, optional=True)
+    fields.validate(_NOTHING, {} if document is None else document)
+
+
+def _states(text: str | None) -> frozenset[JobState]:
+    if text is None:
+        return frozenset()
+    values = split_list("state", text)
+    known = {state.value for state in JobState}
+    for value in values:
+        if value not in known:
+            refuse("state", f"no such state: {value[:60]!r}; there are {', '.join(JobState)}")
+    return frozenset(map(JobState, values))
+
+
+def _never_processed(view: TorrentView) -> bool:
+    is_complete = view.descriptor.completed_at is not None
+    return not is_complete and view.descriptor.library_path is None and view.state.kind is not TorrentState.PROCESSING
+
+
+def _why_none(view: TorrentView) -> str:
+    if view.descriptor.completed_at is None:
+        return "it is not complete"
+    return "it is not to be processed; `retry` has it processed all the same"

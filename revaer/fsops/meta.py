@@ -1,0 +1,87 @@
+"""Reading and writing `.revaer.meta` so that a crash leaves the old record or the new."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from revaer.fsops.disk import Disk
+from revaer.fsops.errors import Refused, from_os_error
+from revaer.fsops.places import META_SUFFIX
+from revaer.fsops.record import Record, UnreadableRecord, decode, encode
+
+_LARGEST: Final = 1 << 30
+
+
+def load(disk: Disk, path: Path, *, dry: bool = False) -> Record | None:
+    """Read a record; None when there is none.
+
+    A record that cannot be read is put aside under another name, never deleted, and counts as none; with `dry` it stays
+    where it is.
+
+    Raises:
+        Refused: Something that is no file has its name.
+        FsOpsError: The disk refused.
+    """
+    try:
+        content = read(disk, path)
+        return None if content is None else decode(content)
+    except UnreadableRecord:
+        if not dry:
+            _put_aside(disk, path)
+        return None
+
+
+def read(disk: Disk, path: Path) -> bytes | None:
+    """Return the content of a record's file; None when there is none. Raises FsOpsError."""
+    try:
+        if not stat.S_ISREG(disk.lstat(path).st_mode):
+            raise Refused("the record of the job is no file; move it away", path=str(path))
+        descriptor = disk.open_read(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise from_os_error(error, "read the record of the job", path=path) from error
+    with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor
+        return stream.read(_LARGEST)
+
+
+def save(disk: Disk, path: Path, record: Record) -> None:
+    """Write a record and return when it is durable. Raises OSError; the old record is untouched then."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    _discard(disk, temporary)
+    descriptor = disk.create(temporary, 0o600)
+    try:
+        disk.write(descriptor, encode(record))
+        disk.sync(descriptor)
+    finally:
+        disk.close(descriptor)
+    disk.rename(temporary, path)
+    disk.sync_path(path.parent, directory=True)
+
+
+def find_all(folder: Path) -> Iterator[Path]:
+    """Yield the files of all records in a folder, in the order of their names; none when there is no folder."""
+    if folder.is_dir():
+        yield from sorted(each for each in folder.iterdir() if each.name.endswith(META_SUFFIX) and each.name[0] != ".")
+
+
+def _discard(disk: Disk, path: Path) -> None:
+    try:
+        disk.lstat(path)
+    except FileNotFoundError:
+        return
+    disk.unlink(path)
+
+
+def _put_aside(disk: Disk, path: Path) -> None:
+    for number in range(1, 1_000):
+        aside = path.with_name(f"{path.name}.unreadable-{number}")
+        try:
+            disk.lstat(aside)
+        except FileNotFoundError:
+            disk.rename(path, aside)
+            return
+    raise Refused("too many unreadable records of this job were put aside; look into them", path=str(path))

@@ -1,0 +1,1 @@
+SELECT paused FROM fsops_queue WHERE node = $1

@@ -1,0 +1,131 @@
+"""Deletes what forgotten jobs left in the library: work directory and record. What was published stays.
+
+A job is forgotten durably first; its row goes when its files are gone. So a library that is away delays nobody.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+
+from actors import LaneExpired
+from revaer.database.messages import Database, DatabaseError
+from revaer.fsops import tree, workdir
+from revaer.fsops.disk import Disk
+from revaer.fsops.errors import FsOpsError
+from revaer.fsops.places import Places
+from revaer.fsops.store import JobStore
+from revaer.fsops.terms import Lane, Timing
+from revaer.fsops.volume_watch import VolumeWatch
+from revaer.fsops.workshop import Benches
+from revaer.types import TorrentId
+
+log = structlog.get_logger("revaer.fsops")
+
+_AT_ONCE: Final = 1_000
+_WITHIN: Final = 300.0
+
+
+class Sweeper:
+    """Sweeps when rung, and again after a while as long as something is left.
+
+    Args:
+        database: Waited for.
+        store: Knows what is forgotten.
+        volumes: Knows whether a library is there.
+        benches: Held while files of a torrent are deleted.
+        lane: Where disks are used.
+        timing: Intervals.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        store: JobStore,
+        volumes: VolumeWatch,
+        benches: Benches,
+        lane: Lane,
+        timing: Timing,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._volumes = volumes
+        self._benches = benches
+        self._lane = lane
+        self._timing = timing
+        self._bell = trio.Event()
+        self._bell.set()
+        self._is_over = False
+
+    def ring(self) -> None:
+        """Sweep soon."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        try:
+            while True:
+                await self._bell.wait()
+                self._bell = trio.Event()
+                if not await self._sweep():
+                    with trio.move_on_after(self._timing.sweep):
+                        await self._bell.wait()
+                    self._bell.set()
+        finally:
+            self._is_over = True
+
+    async def _sweep(self) -> bool:
+        """Delete what can be deleted; tell whether nothing is left."""
+        try:
+            await self._database.wait_available()
+            forgotten = await self._store.forgotten(_AT_ONCE)
+            gone = [torrent_id for torrent_id, root in forgotten if await self._is_clean(torrent_id, root)]
+            for torrent_id in gone:
+                await self._store.delete(torrent_id)
+        except DatabaseError:
+            return False
+        if len(gone) == len(forgotten) == _AT_ONCE:
+            self.ring()
+        return len(gone) == len(forgotten)
+
+    async def _is_clean(self, torrent_id: TorrentId, root: str | None) -> bool:
+        if root is None:
+            return True
+        if (await self._volumes.check(Path(root))).is_absent:
+            return False
+        try:
+            return await self._lane.run(self._clean, torrent_id, root, within=_WITHIN)
+        except LaneExpired:
+            return False
+
+    def _clean(self, torrent_id: TorrentId, root: str) -> bool:
+        try:
+            with self._benches.hold(torrent_id, lambda: self._is_over):
+                return clean(Path(root), torrent_id)
+        except (FsOpsError, OSError) as error:
+            log.warning("fsops_leftovers_kept", torrent_id=torrent_id, library=root, reason=str(error))
+            return False
+
+
+def clean(library_root: Path, torrent_id: TorrentId, disk_of: Callable[[], Disk] = Disk) -> bool:
+    """Delete the work directory and the record of a job; False when the library is not there. Blocks.
+
+    Raises:
+        FsOpsError, OSError: Something cannot be deleted.
+    """
+    places, disk = Places(Path(os.path.realpath(library_root)), torrent_id), disk_of()
+    if not tree.is_plain_directory(places.folder):
+        return False
+    workdir.remove(disk, places)
+    try:
+        disk.unlink(places.meta)
+    except FileNotFoundError:
+        return True
+    disk.sync_path(places.folder, directory=True)
+    return True

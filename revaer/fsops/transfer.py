@@ -1,0 +1,297 @@
+"""The step `transfer`: brings the new tree to hold exactly what is wanted.
+
+What lies there already and is right stays; what was made before and lies elsewhere is moved or linked; the rest is
+linked, cloned or copied from the source. Copies appear in the tree whole or not at all. The record is written after
+every so many files or bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter
+from collections.abc import Container, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from revaer.fsops import tree
+from revaer.fsops.copying import clone_file, copy_file, discard
+from revaer.fsops.errors import FsOpsError, Refused, Transient, from_os_error
+from revaer.fsops.layout import Item
+from revaer.fsops.links import check_links
+from revaer.fsops.plan import acceptable
+from revaer.fsops.policy import MoveMode
+from revaer.fsops.record import Extracted, Origin, Placed, Stamp
+from revaer.fsops.run import Run, StepResult
+from revaer.fsops.stockroom import Stockroom
+from revaer.fsops.tree import Entry, Kind
+from revaer.fsops.watch import Watch
+
+_NO_LINK: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+_NO_CLONE: Final = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM})
+
+
+def transfer(run: Run, watch: Watch) -> StepResult:
+    """Bring the new tree to hold what is wanted.
+
+    Raises:
+        FsOpsError: Names the file.
+        OSError: The disk refused.
+    """
+    wanted = {item.target: item for item in run.wanted}
+    if not wanted:
+        raise Refused("nothing is left to publish: clean-up leaves out every file, or there was none")
+    check_links(wanted)
+    return _Transfer(run, watch, wanted).run()
+
+
+_DONE: Final = {
+    "link": "linked",
+    "clone": "cloned",
+    "copy": "copied",
+    "copy in place of a link": "copied, as no link can be made",
+    "copy in place of a clone": "copied, as no clone can be made",
+}
+
+
+def part_name(wanted: Container[str], target: str) -> str:
+    """Return a name for an unfinished file in the directory of a target that is none of those wanted."""
+    above, slash, _ = target.rpartition("/")
+    name = ".revaer-part"
+    while f"{above}{slash}{name}" in wanted:
+        name += "-"
+    return name
+
+
+class _Transfer:
+    """One run of the step."""
+
+    def __init__(self, run: Run, watch: Watch, wanted: dict[str, Item]) -> None:
+        self._run = run
+        self._watch = watch
+        self._disk = run.tools.disk
+        self._root = run.places.tree
+        self._wanted = wanted
+        self._directories = {above for target in wanted for above in tree.parents(target)}
+        self._made: Counter[str] = Counter()
+        self._files: list[Path] = []
+        self._touched: set[Path] = set()
+        self._bytes = 0
+        self._shelved = 0
+
+    def run(self) -> StepResult:
+        """Clear what does not belong there, place what is missing."""
+        run = self._run
+        seen = run.look()
+        kept = self._keep(seen.tree)
+        missing = [item for target, item in sorted(self._wanted.items()) if target not in kept]
+        room = Stockroom(run.places, seen, run.record, run.policy, run.ownership)
+        self._clear(seen.tree, kept, room, missing)
+        self._clear_shelf(seen.shelf, room.stamps_for(missing))
+        run.record.placed = dict(kept)
+        for target, placed in kept.items():
+            room.lend(placed.stamp, self._root / target)
+        self._watch.expect(sum(item.stamp.size for item in missing))
+        self._make_directories()
+        for item in missing:
+            self._place(item, room)
+        self._checkpoint()
+        words = [f"{count} {name}" for name, count in sorted(self._made.items())]
+        if kept:
+            words.append(f"{len(kept)} were there")
+        return StepResult(", ".join(words), self._watch.done)
+
+    def _keep(self, entries: Mapping[str, Entry]) -> dict[str, Placed]:
+        """Return what is right in the tree, links and moves of an interrupted run among it."""
+        run, kept = self._run, {}
+        for target, item in self._wanted.items():
+            entry = entries.get(target)
+            if entry is None or entry.kind not in (Kind.FILE, Kind.LINK):
+                continue
+            placed = run.record.placed.get(target)
+            if placed is None or placed.stamp != entry.stamp:
+                placed = self._adopted(item, entry)
+            if placed is not None and acceptable(placed, item, run.policy, run.ownership):
+                kept[target] = placed
+        return kept
+
+    def _adopted(self, item: Item, entry: Entry) -> Placed | None:
+        if entry.stamp != item.stamp:
+            return None
+        if item.origin is not Origin.SOURCE:
+            return Placed(item.origin, item.path, entry.stamp, entry.stamp, item.mode, "rename")
+        try:
+            source = tree.look(self._source(item))
+        except OSError:
+            return None
+        same = (source.dev, source.stamp.ino) == (entry.dev, entry.stamp.ino)
+        return Placed(item.origin, item.path, entry.stamp, entry.stamp, item.mode, "link") if same else None
+
+    def _clear(
+        self, entries: Mapping[str, Entry], kept: dict[str, Placed], room: Stockroom, missing: list[Item]
+    ) -> None:
+        """Take out of the tree what is not wanted where it is: put aside what can be used, delete the rest."""
+        useful = room.stamps_for(missing)
+        homes = {each.stamp: each for each in self._run.record.extracted or ()}
+        for path, entry in sorted(entries.items(), reverse=True):
+            if path in kept or (entry.kind is Kind.DIRECTORY and path in self._directories):
+                continue
+            self._watch.check()
+            if entry.kind is Kind.DIRECTORY:
+                self._disk.rmdir(self._root / path)
+            elif entry.stamp in useful:
+                self._shelve(path, entry.stamp, room)
+            elif entry.stamp not in homes or not self._take_home(path, homes[entry.stamp]):
+                self._disk.unlink(self._root / path)
+
+    def _clear_shelf(self, entries: Mapping[str, Entry], useful: frozenset[Stamp]) -> None:
+        for path, entry in entries.items():
+            if entry.stamp not in useful:
+                self._disk.unlink(self._run.places.shelf / path)
+
+    def _shelve(self, path: str, stamp: Stamp, room: Stockroom) -> None:
+        target = self._free_on_shelf()
+        self._disk.rename_new(self._root / path, target)
+        room.move(stamp, target)
+
+    def _take_home(self, path: str, file: Extracted) -> bool:
+        """Put what came out of an archive back where it was extracted, for a later policy that wants it."""
+        home = self._run.places.extracted / file.path
+        try:
+            self._disk.lstat(home)
+        except FileNotFoundError:
+            self._make_parents(self._run.places.extracted, file.path)
+            self._rename(self._root / path, home)
+            return True
+        return False
+
+    def _free_on_shelf(self) -> Path:
+        while True:
+            self._shelved += 1
+            target = self._run.places.shelf / str(self._shelved)
+            try:
+                self._disk.lstat(target)
+            except FileNotFoundError:
+                return target
+
+    def _make_directories(self) -> None:
+        for path in sorted(self._directories):
+            target = self._root / path
+            if not tree.is_plain_directory(target):
+                self._disk.mkdir(target)
+                self._touched.add(target.parent)
+
+    def _make_parents(self, root: Path, path: str) -> None:
+        for above in tree.parents(path):
+            if not tree.is_plain_directory(root / above):
+                self._disk.mkdir(root / above)
+
+    def _place(self, item: Item, room: Stockroom) -> None:
+        target = self._root / item.target
+        found = room.find(item)
+        if found is None:
+            placed = self._from_source(item, target, room)
+        else:
+            placed = found.placed
+            if found.movable:
+                self._rename(found.path, target)
+                room.lend(placed.stamp, target)
+            else:
+                self._disk.link(found.path, target)
+            self._made["reused" if placed.how != "rename" else "from archives or repair"] += 1
+            self._watch.advance(item.stamp.size)
+        self._run.record.placed[item.target] = placed
+        self._touched.add(target.parent)
+        if item.link is None:
+            self._files.append(target)
+        self._bytes += item.stamp.size
+        pace = self._run.tools.pace
+        if len(self._files) >= pace.files or self._bytes >= pace.bytes:
+            self._checkpoint()
+
+    def _from_source(self, item: Item, target: Path, room: Stockroom) -> Placed:
+        if item.origin is not Origin.SOURCE:
+            raise Transient("a file in the work directory vanished", path=item.path)
+        source = self._source(item)
+        last = room.last_copy(item)
+        if last is not None and not os.path.lexists(source):
+            return self._without_source(item, last, target)
+        try:
+            how, status = self._bring(source, item, target)
+        except FsOpsError:
+            raise
+        except OSError as error:
+            raise from_os_error(error, "bring the file into the library", path=source) from error
+        self._made[_DONE[how]] += 1
+        return Placed(item.origin, item.path, tree.stamp_of(status), item.stamp, status.st_mode & 0o777, how)
+
+    def _without_source(self, item: Item, last: Path, target: Path) -> Placed:
+        """Use the published file of a torrent that was moved: with its source gone it is nobody else's."""
+        self._disk.link(last, target)
+        self._made["taken from the published entry"] += 1
+        how = {MoveMode.COPY: "copy", MoveMode.REFLINK: "clone"}.get(self._run.policy.move_mode, "link")
+        entry = tree.look(target)
+        return Placed(item.origin, item.path, entry.stamp, item.stamp, item.mode, how)
+
+    def _bring(self, source: Path, item: Item, target: Path) -> tuple[str, os.stat_result]:
+        mode, fallback = self._run.policy.move_mode, self._run.policy.link_fallback == "copy"
+        try:
+            if mode in (MoveMode.HARDLINK, MoveMode.MOVE):
+                return "link", self._link(source, item, target)
+            if mode is MoveMode.REFLINK:
+                return "clone", self._whole(source, item, target, clone=True)
+        except OSError as error:
+            if error.errno not in (_NO_CLONE if mode is MoveMode.REFLINK else _NO_LINK):
+                raise
+            if not fallback and mode is not MoveMode.MOVE:
+                name = "clone" if mode is MoveMode.REFLINK else "hard link"
+                raise Refused(
+                    f"no {name} can be made from the download to the library, and the policy forbids a copy "
+                    f"({(error.strerror or str(error)).lower()})",
+                    path=str(source),
+                ) from error
+        status = self._whole(source, item, target, clone=False)
+        if mode is MoveMode.COPY:
+            return "copy", status
+        return ("copy in place of a clone" if mode is MoveMode.REFLINK else "copy in place of a link"), status
+
+    def _link(self, source: Path, item: Item, target: Path) -> os.stat_result:
+        self._disk.link(source, target)
+        status = self._disk.lstat(target)
+        if tree.stamp_of(status) != item.stamp:
+            self._disk.unlink(target)
+            raise Transient("the file changed while it was processed", path=str(source))
+        self._watch.advance(item.stamp.size)
+        return status
+
+    def _whole(self, source: Path, item: Item, target: Path, *, clone: bool) -> os.stat_result:
+        # Beside its target: a volume spreads files by their directories, and thousands in one would be slow.
+        part = target.with_name(part_name(self._wanted, item.target))
+        try:
+            if clone:
+                status = clone_file(self._disk, source, item.stamp, part, item.mode)
+                self._watch.advance(item.stamp.size)
+            else:
+                status = copy_file(self._disk, source, item.stamp, part, item.mode, self._watch)
+        except Exception:
+            with suppress(OSError):
+                discard(self._disk, part)
+            raise
+        self._rename(part, target)
+        return status
+
+    def _rename(self, source: Path, target: Path) -> None:
+        """Move within the work directory, where nothing else can take the name meanwhile."""
+        self._disk.rename(source, target)
+
+    def _source(self, item: Item) -> Path:
+        return self._run.job.source_root / item.path
+
+    def _checkpoint(self) -> None:
+        if not self._files and not self._touched:
+            return
+        self._run.sync(self._files, self._touched)
+        self._run.save()
+        self._files, self._bytes = [], 0
+        self._touched = set()
