@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := justfile_directory() / ".tools/bin:" + env("PATH", "/usr/bin:/bin")
 
 py := "uv run --locked"
-quick := "not peers and not drill"
+quick := "not peers and not drill and not tools"
 
 # List the recipes.
 default:
@@ -53,6 +53,11 @@ test-peers *args:
     @bash tests/peers/install
     {{py}} pytest -m peers {{args}} tests/peers
 
+# Against Debian's 7-Zip, unar and par2; installs the packages when they are absent.
+test-tools *args:
+    @bash tests/fsops_archives/install
+    {{py}} pytest -m tools {{args}} tests/fsops_archives
+
 # The slow fault drills, with real processes.
 drill *args:
     {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli
@@ -92,4 +97,4 @@ demo *args:
     {{py}} --no-dev revaer demo {{args}}
 
 # What CI runs.
-ci: check test drill test-peers
+ci: check test drill test-peers test-tools

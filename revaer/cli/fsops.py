@@ -240,7 +240,7 @@ def verify(settings: Settings) -> None:
     if report.error is not None:
         raise Failure("the library could not be verified", detail=report.error)
     if report.findings_total:
-        raise Failure(f"{report.findings_total} things in the library are not as they were published")
+        raise Failure("the library is not as it was published", detail=f"findings: {report.findings_total}")
 
 
 def _show_report(report: Verification) -> None:

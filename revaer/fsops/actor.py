@@ -118,6 +118,13 @@ class FsOpsActor(Actor[FsOpsMessage]):
             lane=self._lanes("fsops-sweep", 1),
             timing=self._timing,
         )
+        self._inspector = Inspector(
+            read_settings=self._read_settings,
+            volumes=self._volumes,
+            lane=self._lanes("fsops-verify", 1),
+            spawn=self.context.spawn,
+            wall=self._wall,
+        )
         self._desk = Desk(
             store=self._store,
             ledger=self._ledger,

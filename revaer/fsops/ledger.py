@@ -205,9 +205,8 @@ class Ledger:
         """
         try:
             async with self._changing():
-                if self.is_paused:
-                    raise JobRefused("the queue was paused")
-                claimed = await self._store.claim(ticket.torrent_id, library_root)
+                was_paused = self.is_paused
+                claimed = None if was_paused else await self._store.claim(ticket.torrent_id, library_root)
         except (FsOpsUnavailable, JobRefused) as error:
             self._queue.end(ticket.torrent_id)
             self._queue.put(replace(ticket, due=self._clock() + self._timing.refused))
@@ -215,6 +214,8 @@ class Ledger:
             return None
         if claimed is None:
             self._queue.end(ticket.torrent_id)
+            if was_paused:
+                self._queue.put(ticket)
         self._tell()
         return claimed
 
@@ -288,7 +289,7 @@ class Ledger:
             paused = await store.is_paused()
             counts = await store.counts()
             sources = await self._volumes.source_keys([job.source_root for job in waiting])
-            self._queue.replace_all(await self._lane.run(self._tickets, waiting, sources))
+            self._queue.replace_all(await self._lane.run(_tickets, waiting, sources, self._clock() - self._wall()))
             self.is_paused = paused
             self._over = {state: number for state, number in counts.items() if state.is_final}
             self.is_loaded = True
@@ -303,19 +304,11 @@ class Ledger:
             if len(rows) < _PAGE:
                 return waiting
 
-    def _tickets(self, waiting: Sequence[WaitingJob], sources: Mapping[str, str]) -> list[Ticket]:
-        return [
-            Ticket(job.torrent_id, job.priority, job.age, sources[job.source_root], self._due(job.next_try_at))
-            for job in waiting
-        ]
-
     def _put(self, job: StoredJob, source: str) -> None:
         # It may have been taken while its change was made durable; then it is about to be claimed as it is now.
         if job.torrent_id not in self._queue.running:
-            self._queue.put(Ticket(job.torrent_id, job.priority, job.age, source, self._due(job.next_try_at)))
-
-    def _due(self, next_try_at: float | None) -> float:
-        return -math.inf if next_try_at is None else self._clock() + next_try_at - self._wall()
+            due = _due(job.next_try_at, self._clock() - self._wall())
+            self._queue.put(Ticket(job.torrent_id, job.priority, job.age, source, due))
 
     async def _known(self, torrent_id: TorrentId) -> StoredJob:
         job = await self._store.job(torrent_id)
@@ -337,3 +330,15 @@ class Ledger:
     def _tell(self) -> None:
         self._announcer.counted(self.counts())
         self.on_change()
+
+
+def _tickets(waiting: Sequence[WaitingJob], sources: Mapping[str, str], ahead: float) -> list[Ticket]:
+    return [
+        Ticket(job.torrent_id, job.priority, job.age, sources[job.source_root], _due(job.next_try_at, ahead))
+        for job in waiting
+    ]
+
+
+def _due(next_try_at: float | None, ahead: float) -> float:
+    """Return a moment of the wall clock in the seconds of the other one, which is so far ahead of it."""
+    return -math.inf if next_try_at is None else next_try_at + ahead

@@ -173,5 +173,6 @@ class Queue:
                 self._delayed.append((ticket.due, next(self._serial), ticket))
             else:
                 self._ready.setdefault(ticket.source, []).append(self._ranked(ticket))
-        for heap in (self._delayed, *self._ready.values()):
-            heapq.heapify(heap)
+        heapq.heapify(self._delayed)
+        for ranked in self._ready.values():
+            heapq.heapify(ranked)

@@ -107,7 +107,7 @@ class Timing:
     watch: float = 0.5
     blocked: float = 2.0
     look_within: float = 5.0
-    tools: float = 30.0
+    tools: float = 10.0
     again: float = 1.0
     refused: float = 5.0
     sweep: float = 300.0

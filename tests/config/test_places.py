@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -53,6 +53,19 @@ class TestSecrets:
 
     def test_a_secret_that_was_lost_blocks_no_other_change(self) -> None:
         assert refused({"engine_profile": {"dht": False}}, before=PROXIED, secrets=[]) == {}
+
+
+class TestArchivePasswords:
+    NAMED: ClassVar[dict[str, Any]] = {"fs_policy": {"archive_password_secrets": ["one", "two"]}}
+
+    def test_every_named_secret_must_exist(self) -> None:
+        assert list(refused(self.NAMED, secrets=["one"])) == ["/fs_policy/archive_password_secrets/1"]
+        assert refused(self.NAMED, secrets=["one", "two"]) == {}
+
+    def test_a_secret_in_use_cannot_be_removed(self) -> None:
+        removal = {"secrets": {"two": None}}
+        told = {"/secrets/two": "is still used by /fs_policy/archive_password_secrets/1"}
+        assert refused(removal, before=self.NAMED, secrets=["one", "two"]) == told
 
 
 class TestPatterns:

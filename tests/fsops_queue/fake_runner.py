@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from revaer.fsops.errors import Refused
 from revaer.fsops.ports import OnProgress
@@ -115,7 +114,3 @@ class FakeRunner:
             raise bench.error
         assert bench.report is not None, "the test let nobody end this run"
         return bench.report
-
-
-def library_of(settings: Settings) -> Path:
-    return settings.paths.library_root

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from revaer.resume.documents import Stored, encode_options, encode_removing, read_document, read_row, write_document
 from revaer.resume.errors import UnreadableDocument, UnwritableIntent
-from revaer.resume.messages import Intent, Removing
+from revaer.resume.messages import Intent, Processing, ProcessingStage, Removing
 from revaer.types import InfoHash, Priority, SelectionRules, StorageMode, TorrentOptions
 from tests.resume.conftest import build_intent
 
@@ -76,8 +76,17 @@ def test_every_other_field_survives() -> None:
         completed_at=1.5,
         removing=Removing(delete_data=True),
         moving_to="/elsewhere",
+        library_path="/library/Film",
+        processing=Processing(ProcessingStage.FAILED, "the archive is broken", withheld=True),
     )
     assert read_row(row_of(intent)).intent == intent  # type: ignore[arg-type]  # a dict serves as a row
+
+
+def test_intent_of_an_older_daemon_has_no_post_processing() -> None:
+    intent = build_intent(1)
+    document = orjson.loads(encode_options(intent))
+    del document["library_path"], document["processing"]
+    assert read_row(row_of(intent, options=orjson.dumps(document))).intent == intent  # type: ignore[arg-type]  # a dict serves as a row
 
 
 def test_public_name_falls_back_to_the_primary_hash() -> None:

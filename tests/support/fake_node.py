@@ -62,6 +62,9 @@ class FakeNode(FakeApi):
         secrets: values by name.
         token: the setup token that counts.
         listener: what is said of the listener when it moves.
+        jobs: jobs of post-processing by torrent, as the wire has them.
+        is_paused: whether their queue is.
+        reports: what verifications answer, in their turn.
     """
 
     def __init__(self) -> None:
@@ -74,6 +77,9 @@ class FakeNode(FakeApi):
         self.secrets: dict[str, str] = {}
         self.token: str | None = None
         self.listener: dict[str, str] | None = {"url": "http://127.0.0.1:7171"}
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.is_paused = False
+        self.reports: list[dict[str, Any]] = []
 
     @property
     def mode(self) -> str:
@@ -131,7 +137,9 @@ class FakeNode(FakeApi):
             return self._setup(request, parts[2])
         if parts[0] == "v1" and self.mode == "setup":
             return problem(409, "Setup required", "the node waits for its setup")
-        known = parts[0] == "admin" or parts[:2] in (["v1", name] for name in ("config", "keys", "categories", "tags"))
+        places = ("config", "keys", "categories", "tags", "fsops")
+        is_job = parts[:2] == ["v1", "torrents"] and parts[3:4] == ["fsops"]
+        known = parts[0] == "admin" or is_job or parts[:2] in (["v1", name] for name in places)
         if not known:
             return super()._answer(request)
         if request.headers.get("x-revaer-api-key") != KEY:
@@ -150,6 +158,12 @@ class FakeNode(FakeApi):
                 return self._stale(request) or self._config(request, rest)
             case _, ["v1", "keys", *rest]:
                 return self._keys(request, rest)
+            case _, ["v1", "fsops", *rest]:
+                return self._jobs(request, rest)
+            case _, ["v1", "torrents", key, "fsops", *rest] if key in self.jobs:
+                return self._job(request, self.jobs[key], rest)
+            case _, ["v1", "torrents", *_]:
+                return None
             case _, ["v1", kind, *rest]:
                 return self._stale(request) or self._labels(request, kind, rest)
         return None
@@ -260,6 +274,44 @@ class FakeNode(FakeApi):
             case "DELETE", [key_id] if key_id in self.keys:
                 del self.keys[key_id]
                 return Answer(204)
+        return None
+
+    def add_job(self, torrent_id: str, state: str = "queued", **more: Any) -> dict[str, Any]:
+        """Let a torrent have a job."""
+        job = {"torrent_id": torrent_id, "state": state, "attempt": 1, "priority": 0, "updated_at": NOW, **more}
+        self.jobs[torrent_id] = job
+        return job
+
+    def _jobs(self, request: Request, rest: list[str]) -> Answer | None:
+        match request.method, rest:
+            case "GET", []:
+                wanted = request.params.get("state", "").split(",") if "state" in request.params else None
+                rows = [job for job in self.jobs.values() if wanted is None or job["state"] in wanted]
+                start, limit = int(request.params.get("cursor", "0")), int(request.params.get("limit", "50"))
+                page: dict[str, Any] = {"jobs": rows[start : start + limit]}
+                return Answer(200, page | ({"next": str(start + limit)} if start + limit < len(rows) else {}))
+            case "POST", ["pause" | "resume" as word]:
+                self.is_paused = word == "pause"
+                return Answer(200, {"paused": self.is_paused, "queued": len(self.jobs), "running": 0})
+            case "POST", ["verify"]:
+                report = self.reports.pop(0)
+                return Answer(200 if report["finished"] else 202, report)
+        return None
+
+    def _job(self, request: Request, job: dict[str, Any], rest: list[str]) -> Answer | None:
+        match request.method, rest:
+            case "GET", []:
+                return Answer(200, job)
+            case "GET", ["plan"]:
+                steps = [{"name": "transfer", "action": "run", "reason": "3 files are linked"}]
+                plan = {"torrent_id": job["torrent_id"], "policy_digest": "d", "steps": steps, "entry": "/library/Film"}
+                return Answer(200, plan | ({"problem": job["error"]} if "error" in job else {}))
+            case "POST", ["retry"]:
+                return Answer(200, job | {"state": "queued"})
+            case "POST", ["cancel"] if job["state"] in ("queued", "running"):
+                return Answer(200, job | {"state": "cancelled"})
+            case "POST", ["cancel"]:
+                return problem(409, "Conflict", "the job is over already")
         return None
 
     def _labels(self, request: Request, kind: str, rest: list[str]) -> Answer | None:

@@ -19,6 +19,7 @@ from revaer.api.actor import ApiActor
 from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.database.messages import DatabaseStatus
 from revaer.events import Event, coalescing_key, fences, merge
+from revaer.fsops.messages import FsOpsMessage
 from revaer.resume.messages import ResumeMessage
 from revaer.security.authenticate import Authenticator
 from revaer.security.keys import StoredKey, generate_key, hash_secret
@@ -30,6 +31,7 @@ from revaer.session.port import Engine, EngineFactory, EngineSettings
 from revaer.session.timing import Timing
 from revaer.telemetry.metrics import Metrics
 from revaer.types import TorrentId, TorrentOptions, TorrentState, TorrentView
+from tests.support.fake_fsops import Bench, FakeFsOps
 from tests.support.streams import Envelopes, open_lines
 from tests.support.waiting import eventually
 
@@ -65,6 +67,7 @@ class WholeNode:
         engines: one per generation of the session; the last one runs.
         http: speaks to the API; a test that did not ask for one has none.
         urls: where the API listened, one per generation.
+        bench: the jobs of post-processing, on a node that has it.
     """
 
     root: Path
@@ -78,6 +81,11 @@ class WholeNode:
     seen: list[Stamped[Event]] = field(default_factory=list)
     supervisor: Supervisor | None = None
     client: httpx.AsyncClient | None = None
+    fsops: ActorRef[FsOpsMessage] | None = None
+    bench: Bench = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bench = Bench(self.bus)
 
     @property
     def downloads(self) -> Path:
@@ -171,6 +179,7 @@ async def open_node(
     interfaces: InterfaceProbe = system_interfaces,
     timing: Timing = QUICK,
     serves: bool = False,
+    processes: bool = False,
     capacity: int = 1024,
 ) -> AsyncIterator[WholeNode]:
     """Run a node for the length of a block.
@@ -183,6 +192,7 @@ async def open_node(
         interfaces: looks at the network interfaces.
         timing: how often the session looks.
         serves: whether the API runs before it.
+        processes: whether it has post-processing, which does what the test says.
         capacity: how many messages fit into the session's mailbox.
     """
     bus: Bus[Event] = Bus(key=coalescing_key, merge=merge, fences=fences)
@@ -200,6 +210,7 @@ async def open_node(
                 settings=settings or EngineSettings(listen=("127.0.0.1:0",)),
                 state_dir=root,
                 resume=resume,
+                fsops=node.fsops,
                 bus=bus,
                 select=evaluate,
                 health=node.health,
@@ -207,10 +218,13 @@ async def open_node(
                 timing=timing,
             )
 
-        children = [
-            ChildSpec(resume, store, restart=RESTART, start_within=30.0),
+        children = [ChildSpec(resume, store, restart=RESTART, start_within=30.0)]
+        if processes:
+            node.fsops = ActorRef("fsops", capacity=1024)
+            children.append(ChildSpec(node.fsops, lambda: FakeFsOps(node.bench), restart=RESTART, start_within=30.0))
+        children.append(
             ChildSpec(node.session, make_session, restart=RESTART, start_within=30.0, stop_within=14.0),
-        ]
+        )
         if serves:
             children.append(_api_child(node))
         async with running(*children, health=node.health) as supervisor, trio.open_nursery() as nursery:
@@ -232,6 +246,7 @@ def _api_child(node: WholeNode) -> ChildSpec:
         return ApiActor(
             settings=settings[0],
             session=node.session,
+            fsops=node.fsops,
             bus=node.bus,
             epoch=1,
             authenticator=Authenticator([STORED_KEY]),
