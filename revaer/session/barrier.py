@@ -201,6 +201,8 @@ class BarrierDesk:
             if torrent.view.descriptor.completed_at is None:
                 raise ActionRefused("it is not complete: its post-processing begins by itself when it is")
             stage = None if torrent.processing is None else torrent.processing.stage
+            if stage is ProcessingStage.PENDING:
+                await self._fsops.enqueue(await self._spec(torrent))
             if stage is ProcessingStage.PENDING or torrent.is_withheld:
                 return await self._fsops.retry(torrent.id)
             if stage is ProcessingStage.PUBLISHED:
@@ -209,17 +211,20 @@ class BarrierDesk:
 
     async def _reopen(self, torrent: Torrent) -> JobView:
         """Let a torrent whose post-processing was over, or never was, be processed."""
+        before = torrent.processing
         processing = Processing(ProcessingStage.PENDING, withheld=self._fsops.moves_source())
         await self._core.intents.update(torrent, processing=processing)
+        torrent.processing, torrent.job_note = processing, None
         try:
             await self._withhold(torrent, processing)
             job = await self._queue_again(torrent)
+            torrent.job_note = waiting_note(job)
         except SessionRefusal:
+            torrent.processing = before
             self._core.intents.owe(torrent.id)
             raise
-        torrent.processing = processing
-        torrent.job_note = waiting_note(job)
-        self._refresh(torrent)
+        finally:
+            self._refresh(torrent)
         return job
 
     async def _queue_again(self, torrent: Torrent) -> JobView:

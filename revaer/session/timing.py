@@ -55,7 +55,7 @@ class Timing:
     interfaces_look: float = 2.0
     fsops: float = 10.0
     fsops_stop: float = 30.0
-    jobs: float = 30.0
+    jobs: float = 10.0
     processing: float = 30.0
     sentinel: float = 10.0
     record_interval: float = 60.0

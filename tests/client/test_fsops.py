@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from revaer.client import Client, InvalidAnswer, Job, JobError, JobQueue, Plan, PlannedStep, Problem, Verification
+from tests.support.fake_api import problem
 from tests.support.fake_node import FakeNode
 
 FILM = "01890000-0000-7000-8000-000000000001"
@@ -92,8 +93,6 @@ def test_answer_that_is_something_else_is_refused(reader: Any) -> None:
 
 
 async def test_refusal_becomes_a_problem(api: FakeNode, client: Client) -> None:
-    api.next_answers.append(
-        Answer(503, {"title": "Not available now", "status": 503, "type": "x"}, "application/problem+json")
-    )
+    api.next_answers.append(problem(503, "Not available now"))
     with pytest.raises(Problem, match="Not available"):
         await client.fsops.page()

@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from revaer.fsops.messages import JobState
 from revaer.session.messages import (
     Act,
     ActionRefused,
@@ -86,6 +87,27 @@ async def test_retry_is_refused_before_it_is_complete(
     view = await add(house, options, film)
     with pytest.raises(ActionRefused, match="not complete"):
         await house.ask(Reprocess(view.id))
+
+
+async def test_retry_of_a_job_that_was_lost_queues_it(
+    house: House, autojump_clock: MockClock, options: TorrentOptions, film: bytes
+) -> None:
+    view = await finish(house, options, film)
+    house.bench.jobs.clear()
+    house.bench.specs.clear()
+    await house.ask(Reprocess(view.id))
+    assert house.bench.jobs[view.id].state is JobState.QUEUED
+
+
+async def test_retry_after_a_move_looks_where_the_payload_is_now(
+    house: House, autojump_clock: MockClock, options: TorrentOptions, film: bytes, tmp_path: Path
+) -> None:
+    view = await finish(house, options, film)
+    house.bench.fail(view.id, "it lies on another volume")
+    await house.until(view.id, TorrentState.FAILED)
+    await house.ask(Act(view.id, Move(str(tmp_path / "elsewhere"))))
+    await house.ask(Reprocess(view.id))
+    assert house.bench.specs[view.id].source_root == str(tmp_path / "elsewhere" / "Film")
 
 
 async def test_torrent_that_was_never_processed_may_be(
