@@ -82,7 +82,7 @@ async def test_outage_while_running_refuses_writes_and_nothing_else(home: Path, 
         daemon(home / "node", database_url=gate.url) as node,
     ):
         await seeder.seed([torrent], home / "seeds", trackers=[tracker.url])
-        key = await add(node, torrent, trackers=[tracker.url])
+        key = await add(node, torrent, trackers=[tracker.url], process=False)
         await until_verified(node, key, MIB)
         before = await node.api.detail(key)
 
@@ -106,13 +106,42 @@ async def test_outage_while_running_refuses_writes_and_nothing_else(home: Path, 
         assert await node.stop() == 0
 
 
+async def test_outage_keeps_a_finished_torrent_behind_the_barrier(home: Path, fresh_database_url: str) -> None:
+    torrent = large_torrent(32 * MIB, name="payload.bin", seed=3, root=home / "seeds")
+    async with (
+        open_gate(fresh_database_url) as gate,
+        open_tracker() as tracker,
+        open_peer(home / "peer", upload_rate=16 * MIB) as seeder,
+        daemon(home / "node", database_url=gate.url) as node,
+    ):
+        await seeder.seed([torrent], home / "seeds", trackers=[tracker.url])
+        key = await add(node, torrent, trackers=[tracker.url])
+        await until_verified(node, key, MIB)
+        gate.shut()
+
+        async def waits() -> bool:
+            state = (await node.api.detail(key))["state"]
+            assert state["kind"] in ("downloading", "processing"), state
+            return state["kind"] == "processing" and "database" in state["message"]
+
+        await eventually(waits, node.log_tail, within=30)
+        assert not (node.data_dir / "library" / "payload.bin").exists()
+
+        await gate.open()
+
+        done = await until_complete(node, key, within=90)
+        assert done["library_path"] == str(node.data_dir / "library" / "payload.bin")
+        assert await node.stop() == 0
+
+
 async def test_outage_at_boot_starts_from_the_copies(home: Path, fresh_database_url: str) -> None:
     torrent = large_torrent(32 * MIB, name="payload.bin", seed=2, root=home / "seeds")
     async with open_gate(fresh_database_url) as gate, open_tracker() as tracker:
         node = Daemon(home / "node", database_url=gate.url)
         try:
             api = await node.start()
-            key = await add(node, torrent, trackers=[tracker.url], tags=["kept"], max_upload_bps=5 * MIB)
+            wishes = {"tags": ["kept"], "max_upload_bps": 5 * MIB, "process": False}
+            key = await add(node, torrent, trackers=[tracker.url], **wishes)
             others = [await api.add(tiny(number), tags=[f"t{number}"]) for number in range(20)]
             assert {other.status_code for other in others} == {201}
             assert await node.stop() == 0
