@@ -141,7 +141,9 @@ async def _read_add(call: Call, services: Services) -> AddTorrent:
 
 
 async def _remove(call: Call, view: TorrentView, services: Services, *, delete_data: bool) -> Reply:
-    await services.session.ask(RemoveTorrent(view.id, delete_data=delete_data, request_id=call.request_id), within=REMOVE_SECONDS)
+    await services.session.ask(
+        RemoveTorrent(view.id, delete_data=delete_data, request_id=call.request_id), within=REMOVE_SECONDS
+    )
     await _seen(services)
     return Reply(204)
 

@@ -21,6 +21,7 @@ PORTION = 1_000
 
 _AT_REST = frozenset({TorrentState.STOPPED, TorrentState.COMPLETED})
 
+
 class ProgressDesk:
     """Keeps states and figures up to date.
 
