@@ -55,7 +55,7 @@ test-peers *args:
 
 # The slow fault drills, with real processes.
 drill *args:
-    {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli
+    {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli tests/daemon
 
 # Coverage: 85 % with branches overall, 100 % of the actor engine.
 cov *args:
@@ -63,7 +63,7 @@ cov *args:
     {{py}} coverage report --include='actors/*' --fail-under=100
     {{py}} coverage report --fail-under=85
 
-# Benchmarks: `just bench`, or `just bench transfer`, `just bench scale`. JSON lines and a table.
+# Benchmarks: `just bench`, or `just bench transfer`, `just bench scale`, `just bench control`. JSON lines and a table.
 bench *args:
     {{py}} python -m tests.bench {{args}}
 

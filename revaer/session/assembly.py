@@ -14,6 +14,7 @@ from revaer.selection.messages import SelectFunction
 from revaer.session.actions import ActionDesk
 from revaer.session.adding import AddDesk
 from revaer.session.admitting import Admission
+from revaer.session.blocklist import BlocklistKeeper, Supply
 from revaer.session.catalogue import Catalogue
 from revaer.session.completing import CompletionDesk
 from revaer.session.core import Core
@@ -49,6 +50,7 @@ class Assembly:
 
     Args:
         opened: an open engine, which `keep_engine` closes in the end, and what it was opened with.
+        supply: where its blocklist comes from.
         resume: keeps intents and records.
         bus: where changes are published.
         select: the file selection.
@@ -65,6 +67,7 @@ class Assembly:
         self,
         *,
         opened: OpenedEngine,
+        supply: Supply,
         resume: ActorRef[ResumeMessage],
         bus: Bus[Event],
         select: SelectFunction,
@@ -101,6 +104,8 @@ class Assembly:
         self.records = RecordKeeper(engine, catalogue, store, timing)
         self._network = NetworkReport(_up(health, "network"))
         self.tuning = TuningDesk(opened, gate, self._network, timing)
+        report = health.reporter("network").beside("blocklist")
+        self._blocklist = BlocklistKeeper(self.tuning, supply, report=report, timing=timing, wall=wall)
         self._trackers = TrackerReport(_up(health, "tracker"), trio.current_time)
         self._connect(StorageReport(_up(health, "storage")), verifier=lanes("verify", 2), mover=lanes("move", 1))
 
@@ -201,6 +206,7 @@ class Assembly:
             self._sentinel.run,
             self._settle_trackers,
             self.tuning.watch,
+            self._blocklist.run,
         )
         with self._quiet:
             async with trio.open_nursery() as nursery:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import msgspec
 import trio
 from trio.testing import wait_all_tasks_blocked
 
@@ -47,7 +48,7 @@ def torrent_id(number: int) -> TorrentId:
 
 def make_view(number: int = 1, *, state: TorrentState = TorrentState.SEEDING, **fields: Any) -> TorrentView:
     """A complete torrent; fields of the descriptor and of the progress replace what it has otherwise."""
-    figures = {name: fields.pop(name) for name in tuple(fields) if name in Progress.__dataclass_fields__}
+    figures = {name: fields.pop(name) for name in tuple(fields) if name in Progress.__struct_fields__}
     hashes = InfoHash(f"{number:040x}")
     descriptor = Descriptor(hashes, hashes.primary, "/downloads", added_at=START, completed_at=START)
     progress = Progress(bytes_downloaded=100, bytes_total=100, percent_complete=100.0)
@@ -55,7 +56,7 @@ def make_view(number: int = 1, *, state: TorrentState = TorrentState.SEEDING, **
         torrent_id(number),
         replace(descriptor, **fields),
         StateView(state, START),
-        replace(progress, **figures),
+        msgspec.structs.replace(progress, **figures),
         START,
     )
 
@@ -162,18 +163,19 @@ class PlayedSession:
 
     def progress(self, torrent_id: TorrentId, **figures: Any) -> None:
         view = self.views[torrent_id]
-        self.views[torrent_id] = replace(view, progress=replace(view.progress, **figures))
+        progress = msgspec.structs.replace(view.progress, **figures)
+        self.views[torrent_id] = msgspec.structs.replace(view, progress=progress)
         self._bus.publish(ProgressReported({torrent_id: self.views[torrent_id].progress}))
 
     def change_state(self, torrent_id: TorrentId, state: TorrentState) -> None:
         view = self.views[torrent_id]
-        self.views[torrent_id] = replace(view, state=StateView(state, START))
+        self.views[torrent_id] = msgspec.structs.replace(view, state=StateView(state, START))
         self._bus.publish(StateChanged(torrent_id, view.state.kind, StateView(state, START)))
 
     def describe(self, torrent_id: TorrentId, **fields: Any) -> None:
         view = self.views[torrent_id]
         descriptor = replace(view.descriptor, **fields)
-        self.views[torrent_id] = replace(view, descriptor=descriptor)
+        self.views[torrent_id] = msgspec.structs.replace(view, descriptor=descriptor)
         self._bus.publish(MetadataUpdated(torrent_id, descriptor, tuple(fields)))
 
     def restart(self, engine: Rates = Rates()) -> None:  # noqa: B008  # frozen
