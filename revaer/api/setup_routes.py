@@ -12,7 +12,7 @@ from revaer.api.bodies import read_json, read_options
 from revaer.api.call import Answer, Call, json_reply
 from revaer.api.changing import CHANGE_SECONDS, adopt, author_of, changed_reply, read_configuration, read_patch
 from revaer.api.config_views import snapshot_document
-from revaer.api.errors import NotOnNode, SetupTokenMissing
+from revaer.api.errors import MalformedRequest, NotOnNode, SetupTokenMissing
 from revaer.api.origin import check_page, is_on_node
 from revaer.api.services import Services
 from revaer.api.views import rfc3339
@@ -31,6 +31,7 @@ NO_QUERY: frozenset[str] = frozenset()
 SETUP_HEADER = "x-revaer-setup-token"
 KEY_HEADER = "x-revaer-admin-key"
 """The admin key that a caller on the node has stored already, so that a lost answer is no lost key."""
+_SHORTEST_SECRET = 43
 _LEAST, _MOST = settings.TOKEN_LIFE_SECONDS
 
 
@@ -70,8 +71,7 @@ async def complete_setup(call: Call, services: Services) -> Answer:
         raise SetupTokenMissing(f"this call needs the header {SETUP_HEADER}")
     changeset = await read_patch(call, services)
     before = services.settings.endpoint
-    key = call.headers.get(KEY_HEADER) if is_on_node(call) else None
-    request = CompleteSetup(token, changeset, call.request_id, call.client, key)
+    request = CompleteSetup(token, changeset, call.request_id, call.client, _brought_key(call))
     done = await services.config.ask(request, within=CHANGE_SECONDS)
     moved = await adopt(done.snapshot, before, services)
     expires_at = done.key.facts.expires_at
@@ -102,6 +102,18 @@ async def rotate_encryption_key(call: Call, services: Services) -> Answer:
     request = RotateEncryptionKey(author_of(call), call.request_id)
     done = await services.config.ask(request, within=CHANGE_SECONDS)
     return json_reply({"secrets": done.secrets})
+
+
+def _brought_key(call: Call) -> str | None:
+    """Return the admin key that a caller on the node brings; from others none is taken.
+
+    Raises:
+        MalformedRequest: its secret is shorter than those that are made here.
+    """
+    key = call.headers.get(KEY_HEADER) if is_on_node(call) else None
+    if key is not None and len(key.partition(":")[2]) < _SHORTEST_SECRET:
+        raise MalformedRequest(f"the secret of {KEY_HEADER} must have at least {_SHORTEST_SECRET} characters")
+    return key
 
 
 def _require_node(call: Call, services: Services, event: str) -> None:
