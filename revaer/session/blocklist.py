@@ -115,7 +115,7 @@ class BlocklistKeeper:
         self._tuning = tuning
         self._fetcher = supply.fetcher
         self._file = supply.file
-        self._kept = supply.kept
+        self._kept = self._saved = supply.kept
         self._lane = supply.lane
         self._report = report
         self._timing = timing
@@ -140,10 +140,14 @@ class BlocklistKeeper:
         if url != self._failed_url:
             self._failed_url, self._failures, self._retry_at = "", 0, -math.inf
         waiting = max(self._until_due(settings), self._retry_at - self._clock())
-        if waiting > 0.0 or (url and settings.offline):
-            return math.inf if settings.offline else waiting
+        if waiting > 0.0:
+            if not self._failures:
+                self._report.up()
+            return waiting
+        if url and settings.offline:
+            return math.inf
         try:
-            await (self._fetch(settings) if url else self._drop())
+            await (self._keep(settings) if url else self._drop())
         except (FetchFailed, BlocklistUnusable, SessionRefusal, OSError) as error:
             self._fail(url, error)
             return self._retry_at - self._clock()
@@ -152,17 +156,23 @@ class BlocklistKeeper:
         return max(0.0, self._until_due(settings))
 
     def _until_due(self, settings: EngineSettings) -> float:
-        """Return the seconds until the list shall be fetched again, or taken out of force."""
+        """Return the seconds until there is something to do."""
         kept, held = self._kept, self._blocked
         if not settings.blocklist_url:
             return math.inf if kept is None and held is None and not self._failures else 0.0
-        if kept is None or kept.url != settings.blocklist_url or held is not kept.ranges:
+        if kept is None or held is not kept.ranges or self._saved is not kept:
+            return 0.0
+        return self._freshness(kept, settings)
+
+    def _freshness(self, kept: KeptList, settings: EngineSettings) -> float:
+        """Return for how many seconds a list need not be fetched again."""
+        if kept.url != settings.blocklist_url:
             return 0.0
         # Never longer than the interval, wherever the clock was when it was fetched.
         return min(settings.blocklist_refresh, kept.fetched_at + settings.blocklist_refresh - self._wall())
 
-    async def _fetch(self, settings: EngineSettings) -> None:
-        """Fetch, keep, and put into force.
+    async def _keep(self, settings: EngineSettings) -> None:
+        """Fetch the list when it is due, put it into force, and keep it; what is done already is left out.
 
         Raises:
             FetchFailed: it could not be fetched.
@@ -170,17 +180,17 @@ class BlocklistKeeper:
             SessionRefusal: the engine does not take it now.
             OSError: it cannot be kept; it is in force all the same.
         """
-        known = self._kept if self._kept is not None and self._kept.url == settings.blocklist_url else None
-        found = await self._fetcher.fetch(
-            settings,
-            etag="" if known is None else known.etag,
-            modified="" if known is None else known.modified,
-        )
-        self._kept = kept = await self._take(settings.blocklist_url, found, known)
+        kept = self._kept
+        if kept is None or self._freshness(kept, settings) <= 0.0:
+            known = kept if kept is not None and kept.url == settings.blocklist_url else None
+            etag, modified = ("", "") if known is None else (known.etag, known.modified)
+            found = await self._fetcher.fetch(settings, etag=etag, modified=modified)
+            self._kept = kept = await self._take(settings.blocklist_url, found, known)
         if self._blocked is not kept.ranges:
             await self._tuning.block(kept.ranges)
             self._blocked = kept.ranges
         await self._lane.run(self._file.save, kept)
+        self._saved = kept
 
     async def _take(self, url: str, found: Fetched | None, known: KeptList | None) -> KeptList:
         if found is None and known is not None:
@@ -195,7 +205,7 @@ class BlocklistKeeper:
         if self._blocked is not None:
             await self._tuning.block(None)
             self._blocked = None
-        self._kept = None
+        self._kept = self._saved = None
         await self._lane.run(self._file.remove)
         log.info("blocklist_dropped")
 

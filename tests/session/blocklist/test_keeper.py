@@ -178,6 +178,20 @@ async def test_a_list_that_cannot_be_kept_is_in_force_and_said(
         await node.settled()
         assert blocked(node) == [ONE]
         assert "Is a directory" in reason(node)
+        (node.root / "blocklist").rmdir()
+        await node.settled(200.0)
+        assert (node.root / "blocklist").is_file()
+        assert (reason(node), len(fetcher.asked)) == ("", 1)
+
+
+async def test_trouble_ends_when_no_list_is_wanted_any_more(node: Node, fetcher: FakeFetcher, clock: MockClock) -> None:
+    fetcher.answer = FetchFailed("its server answered 404")
+    async with node.run():
+        await node.settled()
+        assert "404" in reason(node)
+        await node.ask(ApplySettings(EngineSettings()))
+        await node.settled(60.0)
+        assert reason(node) == ""
 
 
 async def test_nothing_is_fetched_while_offline(node: Node, fetcher: FakeFetcher, clock: MockClock) -> None:
