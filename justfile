@@ -9,6 +9,7 @@ export PATH := justfile_directory() / ".tools/bin:" + env("PATH", "/usr/bin:/bin
 
 py := "uv run --locked"
 quick := "not peers and not drill and not tools"
+spread := "-n auto --maxprocesses 4 --dist loadfile"
 
 # List the recipes.
 default:
@@ -38,15 +39,15 @@ check: lint types
 
 # The whole suite but the slow drills and the foreign peers.
 test *args:
-    {{py}} pytest -m '{{quick}}' {{args}}
+    {{py}} pytest {{spread}} -m '{{quick}}' {{args}}
 
 # Without transfers between real engines.
 test-unit *args:
-    {{py}} pytest -m '{{quick}} and not swarm' {{args}}
+    {{py}} pytest {{spread}} -m '{{quick}} and not swarm' {{args}}
 
 # Only transfers between real engines.
 test-swarm *args:
-    {{py}} pytest -m 'swarm and {{quick}}' {{args}}
+    {{py}} pytest {{spread}} -m 'swarm and {{quick}}' {{args}}
 
 # Against Transmission and aria2; installs Debian's packages when they are absent.
 test-peers *args:
@@ -60,15 +61,15 @@ test-tools *args:
 
 # The slow fault drills, with real processes.
 drill *args:
-    {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli
+    {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli tests/daemon
 
 # Coverage: 85 % with branches overall, 100 % of the actor engine.
 cov *args:
-    {{py}} pytest -q -m '{{quick}}' --cov --cov-branch --cov-report= {{args}}
+    {{py}} pytest -q {{spread}} -m '{{quick}}' --cov --cov-branch --cov-report= {{args}}
     {{py}} coverage report --include='actors/*' --fail-under=100
     {{py}} coverage report --fail-under=85
 
-# Benchmarks: `just bench`, or `just bench transfer`, `just bench scale`. JSON lines and a table.
+# Benchmarks: `just bench`, or `just bench transfer`, `just bench scale`, `just bench control`. JSON lines and a table.
 bench *args:
     {{py}} python -m tests.bench {{args}}
 

@@ -51,6 +51,7 @@ class ComponentHealth:
         since: when the state was entered, Unix seconds.
         generation: generation of the actor behind it, 0 when there is none.
         latency: the last measured latency in seconds, None when never measured.
+        parent: the component that it is folded into, None when it stands for itself.
     """
 
     state: HealthState
@@ -58,6 +59,7 @@ class ComponentHealth:
     since: float
     generation: int
     latency: float | None
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ class Health:
         self._settle_due()
         return {
             entry.name: ComponentHealth(
-                entry.shown.state, entry.shown.reason, entry.since, entry.generation, entry.latency
+                entry.shown.state, entry.shown.reason, entry.since, entry.generation, entry.latency, entry.parent
             )
             for entry in self._components.values()
         }

@@ -37,6 +37,15 @@ def open_certificate(files: CertificateFiles) -> ssl.SSLContext:
     return context
 
 
+def certificate_problem(cert_file: str, key_file: str) -> tuple[str, str] | None:
+    """Try a certificate and its key; return the field that is wrong, and why. None when both are good."""
+    try:
+        open_certificate(CertificateFiles(cert_file, key_file))
+    except CertificateRefused as error:
+        return error.field, error.reason
+    return None
+
+
 def stamp_of(files: CertificateFiles) -> Stamp:
     """Return what changes when the files do; empty when they cannot be looked at."""
     try:

@@ -13,7 +13,6 @@ from revaer.api.changing import (
     CHANGE_SECONDS,
     READ_SECONDS,
     author_of,
-    certificate_problems,
     changed_reply,
     read_configuration,
     read_patch,
@@ -58,23 +57,19 @@ async def patch_config(call: Call, services: Services) -> Answer:
     expected = expected_revision(call)
     patch = await read_patch(call, services)
     on_node = _may_unlock(call)
-    wrong = await certificate_problems(patch, services)
-    if wrong:
-        trial = await services.config.ask(ValidatePatch(patch, on_node=on_node), within=CHANGE_SECONDS)
-        raise ConfigInvalid((*trial.problems, *wrong))
-    before = services.settings.endpoint
+    before, earlier = services.settings.endpoint, await read_configuration(services)
     change = ApplyPatch(patch, expected, author_of(call), call.request_id, on_node=on_node)
-    return await changed_reply(await services.config.ask(change, within=CHANGE_SECONDS), before, services)
+    after = await services.config.ask(change, within=CHANGE_SECONDS)
+    return await changed_reply(after, before, services, earlier=earlier)
 
 
 async def validate_patch(call: Call, services: Services) -> Answer:
     """Try a merge patch: tell what it would change, or refuse it as a change would be."""
     call.query(NO_QUERY)
     patch = await read_patch(call, services)
-    wrong = await certificate_problems(patch, services)
     trial = await services.config.ask(ValidatePatch(patch, on_node=_may_unlock(call)), within=CHANGE_SECONDS)
-    if trial.problems or wrong:
-        raise ConfigInvalid((*trial.problems, *wrong))
+    if trial.problems:
+        raise ConfigInvalid(trial.problems)
     torrents = await count_torrents([change.pointer for change in trial.changes], services.model)
     return json_reply(
         {
@@ -102,9 +97,10 @@ async def roll_back(call: Call, services: Services) -> Answer:
     call.query(NO_QUERY)
     expected = expected_revision(call)
     body = fields.validate(_ROLLBACK, await read_json(call, services))
-    before = services.settings.endpoint
+    before, earlier = services.settings.endpoint, await read_configuration(services)
     change = Rollback(body.revision, expected, author_of(call), call.request_id, on_node=_may_unlock(call))
-    return await changed_reply(await services.config.ask(change, within=CHANGE_SECONDS), before, services)
+    after = await services.config.ask(change, within=CHANGE_SECONDS)
+    return await changed_reply(after, before, services, earlier=earlier)
 
 
 async def list_schemas(call: Call, services: Services) -> Answer:

@@ -59,7 +59,9 @@ async def health_full(call: Call, services: Services) -> Answer:
         "build_sha": facts.build_sha,
         "revision": terms.revision,
         "uptime": _uptime(services),
-        "components": {name: _component(part) for name, part in services.health.snapshot().items()},
+        "components": {
+            name: _component(part) for name, part in services.health.snapshot().items() if part.parent is None
+        },
         "engine": _engine(report, services),
         "database": _database(services),
         "events": _events(services),

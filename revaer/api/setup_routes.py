@@ -10,9 +10,9 @@ from pydantic import Field, TypeAdapter
 from revaer.api import fields, settings
 from revaer.api.bodies import read_json, read_options
 from revaer.api.call import Answer, Call, json_reply
-from revaer.api.changing import CHANGE_SECONDS, adopt, author_of, changed_reply, read_patch
+from revaer.api.changing import CHANGE_SECONDS, adopt, author_of, changed_reply, read_configuration, read_patch
 from revaer.api.config_views import snapshot_document
-from revaer.api.errors import NotOnNode, SetupTokenMissing
+from revaer.api.errors import MalformedRequest, NotOnNode, SetupTokenMissing
 from revaer.api.origin import check_page, is_on_node
 from revaer.api.services import Services
 from revaer.api.views import rfc3339
@@ -29,6 +29,9 @@ log = structlog.get_logger("revaer.api")
 
 NO_QUERY: frozenset[str] = frozenset()
 SETUP_HEADER = "x-revaer-setup-token"
+KEY_HEADER = "x-revaer-admin-key"
+"""The admin key that a caller on the node has stored already, so that a lost answer is no lost key."""
+_SHORTEST_SECRET = 43
 _LEAST, _MOST = settings.TOKEN_LIFE_SECONDS
 
 
@@ -68,7 +71,7 @@ async def complete_setup(call: Call, services: Services) -> Answer:
         raise SetupTokenMissing(f"this call needs the header {SETUP_HEADER}")
     changeset = await read_patch(call, services)
     before = services.settings.endpoint
-    request = CompleteSetup(token, changeset, call.request_id, call.client)
+    request = CompleteSetup(token, changeset, call.request_id, call.client, _brought_key(call))
     done = await services.config.ask(request, within=CHANGE_SECONDS)
     moved = await adopt(done.snapshot, before, services)
     expires_at = done.key.facts.expires_at
@@ -85,9 +88,10 @@ async def factory_reset(call: Call, services: Services) -> Answer:
     """Return to the defaults and the setup."""
     call.query(NO_QUERY)
     fields.validate(_RESET, await read_json(call, services))
-    before = services.settings.endpoint
+    before, earlier = services.settings.endpoint, await read_configuration(services)
     request = FactoryReset(author_of(call), call.request_id)
-    return await changed_reply(await services.config.ask(request, within=CHANGE_SECONDS), before, services)
+    after = await services.config.ask(request, within=CHANGE_SECONDS)
+    return await changed_reply(after, before, services, earlier=earlier)
 
 
 async def rotate_encryption_key(call: Call, services: Services) -> Answer:
@@ -98,6 +102,18 @@ async def rotate_encryption_key(call: Call, services: Services) -> Answer:
     request = RotateEncryptionKey(author_of(call), call.request_id)
     done = await services.config.ask(request, within=CHANGE_SECONDS)
     return json_reply({"secrets": done.secrets})
+
+
+def _brought_key(call: Call) -> str | None:
+    """Return the admin key that a caller on the node brings; from others none is taken.
+
+    Raises:
+        MalformedRequest: its secret is shorter than those that are made here.
+    """
+    key = call.headers.get(KEY_HEADER) if is_on_node(call) else None
+    if key is not None and len(key.partition(":")[2]) < _SHORTEST_SECRET:
+        raise MalformedRequest(f"the secret of {KEY_HEADER} must have at least {_SHORTEST_SECRET} characters")
+    return key
 
 
 def _require_node(call: Call, services: Services, event: str) -> None:

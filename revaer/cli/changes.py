@@ -55,6 +55,8 @@ def show_applied(snapshot: ConfigSnapshot) -> None:
     terminal.say(f"revision {snapshot.revision} is in force")
     if snapshot.rebind:
         terminal.notice(moved(snapshot.listener))
+    if snapshot.restart:
+        terminal.notice(formats.visible(f"From the next start only: {', '.join(snapshot.restart)}."))
 
 
 def moved(listener: Listener | None) -> str:

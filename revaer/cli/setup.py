@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,11 +26,16 @@ from revaer.cli.target import Target, announced_target, credentials_path
 from revaer.client import Client, ClientError, Problem, SetupDone, SetupToken, Unreachable
 from revaer.client.link import is_loopback, parse_address
 from revaer.daemon.credentials import Credentials
+from revaer.security.messages import generate_key
 
-Work: TypeAlias = Callable[[Client], Awaitable[SetupDone]]
+Complete: TypeAlias = Callable[[Client, str], Awaitable[SetupDone]]
+"""Completes a setup with a token."""
+
+Work: TypeAlias = Callable[[Client, Complete], Awaitable[SetupDone]]
+"""Takes a token, or has one, and completes the setup."""
 
 PATIENCE = 45.0
-"""Seconds that a setup waits at least: the daemon may take 35, and an answer that nobody reads is a lost key."""
+"""Seconds that a setup waits at least: the daemon may take 35."""
 
 _FILE = click.option(
     "--file", metavar="FILE", help="A JSON changeset over the defaults: documents, secrets, api_keys; - is stdin."
@@ -53,11 +59,11 @@ def setup(settings: Settings, ctx: click.Context, /, *, file: str | None) -> Non
         return
     changeset = {} if file is None else read_object(file)
 
-    async def both(client: Client) -> SetupDone:
+    async def both(client: Client, complete: Complete) -> SetupDone:
         issued = await client.node.start_setup(issued_by=_issuer())
-        return await _complete(client, issued.token, changeset)
+        return await complete(client, issued.token)
 
-    _set_up(settings, both)
+    _set_up(settings, both, changeset, in_setup=True)
 
 
 @setup.command()
@@ -97,14 +103,26 @@ def complete(settings: Settings, ctx: click.Context, /, *, file: str | None) -> 
         raise click.UsageError("standard input holds the token; give the changeset as a file.")
     changeset = {} if file is None else read_object(file)
     token = read_private("Setup token").strip()
-    _set_up(settings, lambda client: _complete(client, token, changeset))
+    _set_up(settings, lambda client, complete: complete(client, token), changeset, in_setup=False)
 
 
-def _set_up(settings: Settings, work: Work) -> None:
-    """Complete a setup and store its key; the place of the key is proven before anything is sent."""
+def _set_up(settings: Settings, work: Work, changeset: dict[str, Any], *, in_setup: bool) -> None:
+    """Complete a setup and store its key.
+
+    The place of the key is proven before anything is sent, and the key is made here: when nobody can tell what became
+    of the setup, it is kept all the same.
+
+    Args:
+        settings: where, and where the key goes.
+        work: takes a token, or has one, and completes the setup.
+        changeset: what the setup puts into force.
+        in_setup: whether a token shows that the node is in its setup, and that a key of before is good for nothing.
+    """
     target = announced_target(settings)
     with reserved(_key_place(settings, target), url=target.url) as place:
-        done = _converse(settings, work, target)
+        spare = place if in_setup or not place.path.exists() else None
+        complete = partial(_complete, changeset=changeset, place=spare, url=target.url)
+        done = _converse(settings, lambda client: work(client, complete), target)
         place.keep(Credentials(_address(target, done), done.api_key))
     _tell(settings, done, place)
 
@@ -128,7 +146,7 @@ def _key_place(settings: Settings, target: Target) -> Path:
     return credentials_path(settings)
 
 
-def _converse(settings: Settings, work: Work, target: Target) -> SetupDone:
+def _converse(settings: Settings, work: Callable[[Client], Awaitable[SetupDone]], target: Target) -> SetupDone:
     try:
         return converse(settings, work, target=target, timeout=max(settings.timeout, PATIENCE))
     except WrongRequest as refused:
@@ -141,16 +159,22 @@ def _converse(settings: Settings, work: Work, target: Target) -> SetupDone:
         ) from problem
 
 
-async def _complete(client: Client, token: str, changeset: dict[str, Any]) -> SetupDone:
+async def _complete(
+    client: Client, token: str, *, changeset: dict[str, Any], place: KeyFile | None, url: str
+) -> SetupDone:
+    """Complete a setup. `place` takes the key when no answer comes; None is one whose key may still be good."""
+    key = str(generate_key()) if place is not None else None
     try:
-        return await client.node.complete_setup(token, changeset)
+        return await client.node.complete_setup(token, changeset, key=key)
     except Unreachable as error:
         if error.refused:
             raise
+        line = "It may be complete all the same: restart the daemon once with --setup auto to have another key made."
+        if place is not None and key is not None:
+            place.keep(Credentials(url, key))
+            line = f"If it is complete, its key is in {place.path}: run `revaer setup` again to see."
         raise Failure(
-            "the setup was asked for, but no answer came",
-            detail=f"{error.url}: {error.reason}",
-            lines=["It may be complete all the same, with a key that nobody has: run `revaer setup` again to see."],
+            "the setup was asked for, but no answer came", detail=f"{error.url}: {error.reason}", lines=[line]
         ) from error
 
 

@@ -28,6 +28,7 @@ class ConfigSnapshot:
         changed_at: when it was made.
         rebind: whether the API's listener moves; only after a change.
         listener: where it listens then, when the daemon says so.
+        restart: pointers of what holds only from the next start; only after a change.
         document: the four documents, `api_keys`, `secrets` (names only) and `effective`.
     """
 
@@ -36,6 +37,7 @@ class ConfigSnapshot:
     rebind: bool
     listener: Listener | None
     document: Document = field(repr=False)
+    restart: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, value: object) -> ConfigSnapshot:
@@ -47,6 +49,7 @@ class ConfigSnapshot:
             rebind=documents.flag(document, "rebind"),
             listener=_listener(document.get("listener")),
             document=document,
+            restart=documents.texts(document, "restart"),
         )
 
     @property

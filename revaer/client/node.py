@@ -95,17 +95,23 @@ class Node:
         body = {name: value for name, value in given.items() if value is not None}
         return SetupToken.read(await self._exchange.json("POST", "/admin/setup/start", body=body))
 
-    async def complete_setup(self, token: str, changeset: Mapping[str, Any] | None = None) -> SetupDone:
+    async def complete_setup(
+        self, token: str, changeset: Mapping[str, Any] | None = None, *, key: str | None = None
+    ) -> SetupDone:
         """Complete the setup.
 
         Args:
             token: what `start_setup` answered.
             changeset: a merge patch over the defaults, with `secrets` and `api_keys` as the API takes them.
+            key: what shall become the admin key, `<key_id>:<secret>`; a daemon takes it from callers on its own machine
+                only, others get the one of the answer.
 
         Raises:
             InvalidKey: the token has characters that none has.
         """
         headers = {"x-revaer-setup-token": checked(token, "setup token")}
+        if key is not None:
+            headers["x-revaer-admin-key"] = checked(key, "admin key")
         answer = await self._exchange.json("POST", "/admin/setup/complete", body=changeset or {}, headers=headers)
         return SetupDone.read(answer)
 

@@ -10,7 +10,9 @@ from revaer.config.diff import Change
 from revaer.config.pointers import touches, within
 
 _REBIND: Final = ("/app_profile/bind_addr", "/app_profile/http_port", "/app_profile/tls", "/app_profile/mode")
-_RESTART: Final = ("/engine_profile/resume_dir", "/engine_profile/disk_io")
+NEXT_START: Final = ("/engine_profile/resume_dir", "/engine_profile/disk_io")
+"""What a running node cannot apply: it holds from the next start."""
+
 _CONSUMERS: Final[Mapping[str, frozenset[str]]] = {
     place: frozenset(consumers.split())
     for place, consumers in (
@@ -56,7 +58,7 @@ def impact(changes: Iterable[Change]) -> Impact:
     pointers = tuple(change.pointer for change in changes)
     return Impact(
         rebind=any(touches(pointer, place) for pointer in pointers for place in _REBIND),
-        restart=tuple(pointer for pointer in pointers if any(touches(pointer, place) for place in _RESTART)),
+        restart=tuple(pointer for pointer in pointers if any(touches(pointer, place) for place in NEXT_START)),
         consumers=frozenset(consumer for pointer in pointers for consumer in _consumers(pointer)),
     )
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 from actors import Request
 from revaer.config.diff import Change
 from revaer.config.documents import Configuration
-from revaer.config.impact import Impact
+from revaer.config.impact import NEXT_START, Impact
 from revaer.config.problems import Problem
 from revaer.config.refusals import (
     ConfigInvalid,
@@ -31,6 +31,7 @@ from revaer.security.messages import RateLimit
 __all__ = [
     "GRACE_SECONDS",
     "KEY_SECONDS",
+    "NEXT_START",
     "TOKEN_SECONDS",
     "ApplyPatch",
     "Change",

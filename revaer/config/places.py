@@ -46,7 +46,7 @@ def misfits(
         yield from _label_directories(configuration, changed, surroundings.defaults)
     if surroundings.paths is not None:
         yield from _directories(configuration, changed, surroundings.paths, surroundings.defaults)
-        yield from _certificate(configuration, changed, surroundings.paths)
+    yield from _certificate(configuration, changed, surroundings)
 
 
 def is_below(path: str, root: str) -> bool:
@@ -162,10 +162,17 @@ def _directories(
             yield Problem(pointer, "must lie below one of allow_paths")
 
 
-def _certificate(configuration: Configuration, changed: Collection[str], paths: PathProbe) -> Iterator[Problem]:
-    tls = configuration.app_profile.tls
+def _certificate(
+    configuration: Configuration, changed: Collection[str], surroundings: Surroundings
+) -> Iterator[Problem]:
+    tls, paths = configuration.app_profile.tls, surroundings.paths
     if tls is None or not _touched(changed, _TLS):
         return
+    if surroundings.certificate is not None:
+        wrong = surroundings.certificate(tls.cert_file, tls.key_file)
+        if wrong is not None:
+            yield Problem(f"{_TLS}/{wrong[0]}", wrong[1])
+        return
     for field in ("cert_file", "key_file"):
-        if not paths.readable(getattr(tls, field)):
+        if paths is not None and not paths.readable(getattr(tls, field)):
             yield Problem(f"{_TLS}/{field}", "is no file that this daemon can read")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,12 +107,17 @@ def state_to_json(state: State) -> dict[str, Any]:
         "revision": state.revision,
         "changed_at": state.changed_at,
         "documents": state.documents,
-        "keys": [_key_to_json(key) for key in state.keys],
+        "keys": keys_to_json(state.keys),
         "secrets": {
             name: {"envelope": record.envelope.hex(), "updated_at": record.facts.updated_at}
             for name, record in state.secrets.items()
         },
     }
+
+
+def keys_to_json(keys: Iterable[KeyRecord]) -> list[dict[str, Any]]:
+    """Write keys as JSON: their hashes, never their secrets."""
+    return [_key_to_json(key) for key in keys]
 
 
 def state_of_json(value: Any) -> State:

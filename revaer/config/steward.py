@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import structlog
 import trio
 
 from actors import LaneExpired
+from revaer.config import queries
 from revaer.config.current import Cause, Current
 from revaer.config.local_copy import LocalCopy
 from revaer.config.messages import ConfigRefusal, ConfigSnapshot, ConfigUnavailable
 from revaer.config.secret_store import SecretStore
-from revaer.config.state import State
-from revaer.config.store import ConfigStore, Decide, Edit, Order
+from revaer.config.state import State, keys_to_json
+from revaer.config.store import ConfigStore, Decide, Edit, Order, Write
 from revaer.config.troubles import Troubles
 from revaer.config.watcher import Refreshed
 from revaer.config.work import PROBE_SECONDS, Lane
@@ -126,7 +129,7 @@ class Steward:
         is_other = not self._confirmed and state.revision == known.revision and not state.holds_what(known)
         if state.revision < known.revision or (is_other and known.revision > 0):
             log.warning("config_revision_went_back", known=known.revision, found=state.revision)
-            return await self._store.change(Order("revaer", floor=known.revision), _went_back)
+            return await self._store.change(Order("revaer", floor=known.revision), partial(_take_back, known))
         return state
 
     def _confirm(self, state: State) -> None:
@@ -137,6 +140,13 @@ class Steward:
         self._copy.keep(state)
 
 
-async def _went_back(state: State, transaction: Transaction) -> Edit:
-    del state, transaction
-    return Edit("database_went_back", always=True)
+async def _take_back(known: State, state: State, transaction: Transaction) -> Edit:
+    """Give a database that was lost what is known here; one that was set back to something keeps that."""
+    del transaction
+    if state.revision > 0 or state.documents or state.secrets:
+        return Edit("database_went_back", always=True)
+    writes = [Write(queries.RESTORE_KEYS, (json.dumps(keys_to_json(known.keys)),))]
+    if known.secrets:
+        envelopes = [record.envelope for record in known.secrets.values()]
+        writes.append(Write(queries.PUT_SECRETS, (list(known.secrets), envelopes)))
+    return Edit("restored_from_copy", documents=known.documents, writes=tuple(writes), always=True)

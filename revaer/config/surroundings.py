@@ -53,9 +53,12 @@ class Surroundings:
         defaults: Where things lie that the documents do not place.
         paths: A look at the file system.
         patterns: `revaer.selection.validate`; raises `InvalidPattern`.
+        certificate: Tries the listener's certificate and key by their paths; returns the field that is wrong, and why.
+            It may block.
     """
 
     secrets: Collection[str] | None = None
     defaults: Defaults | None = None
     paths: PathProbe | None = None
     patterns: Callable[[SelectionRules], None] | None = None
+    certificate: Callable[[str, str], tuple[str, str] | None] | None = None

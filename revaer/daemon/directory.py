@@ -27,6 +27,11 @@ class DataDirectory:
         return self.root / "resume"
 
     @property
+    def resume_note(self) -> Path:
+        """Which directory had the records at the last start: the configuration may name another."""
+        return self.root / "resume-place"
+
+    @property
     def downloads(self) -> Path:
         """Where torrents go that name no directory."""
         return self.root / "downloads"

@@ -62,6 +62,11 @@ CONFIGURED_PATIENCE = 2.0
 """Seconds that a start waits for a server that somebody else runs."""
 
 
+CONTROL_PLANE = "config_watcher"
+CONTROL_PLANE_PARTS = ("config", "setup", "settings")
+"""Actors that are shown as one component."""
+
+
 class Node:
     """A daemon from the lock on its data directory to its exit code.
 
@@ -130,6 +135,9 @@ class Node:
         epoch = await trio.to_thread.run_sync(self._directory.next_epoch)
         announcer = Announcer(directory=self._directory, key=self._key, epoch=epoch)
         health = Health(on_change=self._tell_health)
+        health.reporter(CONTROL_PLANE)
+        for part in CONTROL_PLANE_PARTS:
+            health.reporter(part, parent=CONTROL_PLANE)
         database_health = health.reporter("database")
         try:
             async with open_database(

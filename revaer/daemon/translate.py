@@ -67,6 +67,8 @@ def _network(profile: EngineProfile) -> dict[str, Any]:
         "encryption": profile.encryption,
         "anonymous": profile.anonymous_mode,
         "blocked_networks": tuple(profile.ip_filter.cidrs),
+        "blocklist_url": profile.ip_filter.blocklist_url or "",
+        "blocklist_refresh": float(profile.ip_filter.refresh),
         "peer_classes": tuple(map(_peer_class, profile.peer_classes)),
     }
 

@@ -10,6 +10,7 @@ import structlog
 
 from actors import ActorError, ActorRef, ChildSpec, MailboxStatistics
 from revaer.api.actor import ApiActor
+from revaer.api.certificates import certificate_problem
 from revaer.config.actor import ConfigActor
 from revaer.config.current import Adoption
 from revaer.config.messages import ConfigMessage, ConfigSnapshot
@@ -61,7 +62,7 @@ def children(parts: Parts) -> tuple[ChildSpec, ...]:
     return (
         ChildSpec(refs.config, partial(make_config, parts), start_within=10.0, stop_within=1.0),
         ChildSpec(refs.setup, partial(make_setup, parts, refs, in_force), start_within=15.0, stop_within=0.3),
-        ChildSpec(refs.resume, partial(make_resume, parts, in_force), start_within=10.0, stop_within=4.0),
+        ChildSpec(refs.resume, partial(make_resume, parts, in_force), start_within=120.0, stop_within=4.0),
         ChildSpec(refs.fsops, partial(make_fsops, parts, processing, bench), start_within=10.0, stop_within=3.5),
         ChildSpec(
             refs.session, partial(make_session, parts, refs, in_force, processing), start_within=15.0, stop_within=11.5
@@ -111,7 +112,9 @@ def make_config(parts: Parts) -> ConfigActor:
         copy_path=parts.directory.configuration,
         key_file=parts.key_file,
         defaults=parts.defaults,
-        surroundings=Surroundings(defaults=parts.defaults, paths=SystemPaths(), patterns=validate),
+        surroundings=Surroundings(
+            defaults=parts.defaults, paths=SystemPaths(), patterns=validate, certificate=certificate_problem
+        ),
         on_keys=parts.authenticator.replace,
         on_adopted=partial(_adopted, parts.metrics),
         health=parts.health,
@@ -133,7 +136,13 @@ def make_setup(parts: Parts, refs: Refs, in_force: InForce) -> SetupActor:
 
 def make_resume(parts: Parts, in_force: InForce) -> ResumeStore:
     """Make the owner of intents and records."""
-    return ResumeStore(parts.database, in_force.resume_dir, on_save=parts.metrics.resume_saved)
+    return ResumeStore(
+        parts.database,
+        in_force.resume_dir,
+        note=parts.directory.resume_note,
+        first=parts.directory.resume,
+        on_save=parts.metrics.resume_saved,
+    )
 
 
 def make_fsops(parts: Parts, processing: FsOpsSettingsReader, bench: Workbench) -> FsOpsActor:

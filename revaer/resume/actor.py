@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final, assert_never
 
+import structlog
 import trio
 
 from actors import Actor, BlockingLane, Handled, later
@@ -32,10 +33,13 @@ from revaer.resume.messages import (
     StoreUnavailable,
     UpdateIntent,
 )
+from revaer.resume.place import settle
 from revaer.resume.problems import Problems
 from revaer.resume.quarantine import Quarantine
 from revaer.resume.records import Records, SaveOutcome
 from revaer.resume.scan import sweep
+
+log = structlog.get_logger("revaer.resume")
 
 _FLUSH_WITHIN: Final = 1.5
 _LANE_WORKERS: Final = records.WAYS + 4
@@ -70,6 +74,9 @@ class ResumeStore(Actor[ResumeMessage]):
     Args:
         database: Where intents are kept.
         resume_dir: Where files are kept; made when it is missing.
+        note: The file that says which directory was used last, so that the records follow when it is another one now;
+            None leaves them where they are.
+        first: Where they were when nothing was noted yet.
         on_save: Called in the event loop with what became of each record.
         disk: The resume directory as a port.
         lane: Where the disk is used.
@@ -83,12 +90,17 @@ class ResumeStore(Actor[ResumeMessage]):
         database: Database,
         resume_dir: Path,
         *,
+        note: Path | None = None,
+        first: Path | None = None,
         on_save: Callable[[SaveOutcome], None] = _ignore,
         disk: Disk | None = None,
         lane: Lane | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
+        self._resume_dir = resume_dir
+        self._note = note
+        self._first = first or resume_dir
         self._disk = disk or PosixDisk(resume_dir)
         # So many that no writer waits for a load.
         self._lane = lane or BlockingLane("resume-files", workers=_LANE_WORKERS)
@@ -98,8 +110,9 @@ class ResumeStore(Actor[ResumeMessage]):
     async def on_start(self) -> None:
         """Prepare the directory and start to write. A directory that cannot be used does not stop the start."""
         gate = trio.Lock()
-        database, disk, lane = self._database, self._disk, self._lane
         self._problems = problems = Problems(self.context.health)
+        await self._settle()
+        database, disk, lane = self._database, self._disk, self._lane
         self._quarantine = Quarantine(disk, lane, self._clock)
         self._doubts = Doubts(database, disk, lane, problems)
         self._records = Records(disk, lane, problems, self._on_save)
@@ -163,6 +176,17 @@ class ResumeStore(Actor[ResumeMessage]):
             copies_waiting=self._copies.waiting,
             in_doubt=len(self._doubts),
         )
+
+    async def _settle(self) -> None:
+        """Have the records where they shall be."""
+        if self._note is None:
+            return
+        place = await self._lane.run(settle, self._note, self._resume_dir, self._first)
+        if place.trouble:
+            self._problems.add("place", place.trouble)
+        if place.carried:
+            log.info("records_carried", files=place.carried, resume_dir=str(place.root))
+        self._disk = PosixDisk(place.root)
 
     async def _prepare(self) -> None:
         try:

@@ -18,6 +18,8 @@ from revaer.fsops.messages import FsOpsMessage
 from revaer.resume.messages import ResumeMessage
 from revaer.selection.messages import SelectFunction
 from revaer.session.assembly import Assembly
+from revaer.session.blocklist import open_supply
+from revaer.session.blocklist_fetch import Fetcher
 from revaer.session.disk import Disk, Lane
 from revaer.session.eye import NetworkEye
 from revaer.session.fsops_gate import FsOpsGate
@@ -67,6 +69,7 @@ class SessionActor(Actor[SessionMessage]):
         timing: intervals and deadlines.
         disk: looks at directories and files.
         interfaces: looks at the network interfaces.
+        fetcher: fetches blocklists; over HTTP unless another is given.
         lanes: makes the lanes for blocking calls, by name and number of workers.
         wall: Unix seconds.
     """
@@ -86,6 +89,7 @@ class SessionActor(Actor[SessionMessage]):
         timing: Timing | None = None,
         disk: Disk | None = None,
         interfaces: InterfaceProbe = system_interfaces,
+        fetcher: Fetcher | None = None,
         lanes: Callable[[str, int], Lane] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -102,14 +106,21 @@ class SessionActor(Actor[SessionMessage]):
         self._interfaces = interfaces
         self._lanes = lanes or _threads
         self._wall = wall
+        self._fetcher = fetcher
         self._parts: Assembly | None = None
 
     async def on_start(self) -> None:
         """Open the engine; the torrents of the last run are restored in the background."""
         settings = self._settings() if callable(self._settings) else self._settings
         eye = NetworkEye(self._interfaces, self._lanes("interfaces", 1), within=self._timing.interfaces_look)
+        supply = await open_supply(
+            self._fetcher, settings, state_dir=self._state_dir, lane=self._lanes("blocklist", 1), timing=self._timing
+        )
         self._parts = Assembly(
-            opened=await open_engine(self._engine_factory, settings, eye, state_dir=self._state_dir),
+            opened=await open_engine(
+                self._engine_factory, settings, eye, state_dir=self._state_dir, blocklist=supply.ranges
+            ),
+            supply=supply,
             resume=self._resume,
             fsops=self._fsops,
             bus=self._bus,

@@ -16,6 +16,7 @@ from revaer.session.adding import AddDesk
 from revaer.session.admitting import Admission
 from revaer.session.barrier import BarrierDesk
 from revaer.session.barrier_watch import BarrierWatch
+from revaer.session.blocklist import BlocklistKeeper, Supply
 from revaer.session.catalogue import Catalogue
 from revaer.session.completing import CompletionDesk
 from revaer.session.core import Core
@@ -52,6 +53,7 @@ class Assembly:
 
     Args:
         opened: an open engine, which `keep_engine` closes in the end, and what it was opened with.
+        supply: where its blocklist comes from.
         resume: keeps intents and records.
         fsops: the way to post-processing.
         bus: where changes are published.
@@ -69,6 +71,7 @@ class Assembly:
         self,
         *,
         opened: OpenedEngine,
+        supply: Supply,
         resume: ActorRef[ResumeMessage],
         fsops: FsOpsGate,
         bus: Bus[Event],
@@ -106,6 +109,8 @@ class Assembly:
         self.records = RecordKeeper(engine, catalogue, store, timing)
         self._network = NetworkReport(_up(health, "network"))
         self.tuning = TuningDesk(opened, gate, self._network, timing)
+        report = health.reporter("network").beside("blocklist")
+        self._blocklist = BlocklistKeeper(self.tuning, supply, report=report, timing=timing, wall=wall)
         self._trackers = TrackerReport(_up(health, "tracker"), trio.current_time)
         self._connect(StorageReport(_up(health, "storage")), verifier=lanes("verify", 2), mover=lanes("move", 1))
 
@@ -233,6 +238,7 @@ class Assembly:
             self.tuning.watch,
             self.completing.run,
             self._barrier_watch.run,
+            self._blocklist.run,
         )
         with self._quiet:
             async with trio.open_nursery() as nursery:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from revaer.session.address_ranges import AddressRanges
+
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
@@ -81,6 +83,9 @@ class EngineSettings:
         dont_count_slow_torrents: whether idle torrents take no place among the active ones.
         limit_local_peers: whether the global caps bind peers on the local network too.
         blocked_networks: who is never a peer, each a CIDR, an address, or a range written `first-last`.
+        blocklist_url: where a longer list of such networks is fetched; empty is nowhere.
+        blocklist_refresh: seconds between two fetches.
+        blocklist: what was fetched; the session fills it in.
         peer_classes: networks with caps of their own; the first that fits counts.
         disk_io: how files are read and written: `pread`, `mmap` or `posix`. Fixed once the engine runs.
         max_queued_disk_bytes: received bytes that may wait for the disk.
@@ -122,6 +127,9 @@ class EngineSettings:
     dont_count_slow_torrents: bool = True
     limit_local_peers: bool = False
     blocked_networks: tuple[str, ...] = ()
+    blocklist_url: str = ""
+    blocklist_refresh: float = 86_400.0
+    blocklist: AddressRanges | None = None
     peer_classes: tuple[PeerClass, ...] = ()
     disk_io: str = "pread"
     max_queued_disk_bytes: int = 100 * 1024 * 1024

@@ -10,16 +10,16 @@ import trio
 
 from actors import BlockingLane
 from revaer.session.alerts import Alerts
-from revaer.session.bounds import native_rate, read_rate
+from revaer.session.bounds import read_rate
 from revaer.session.checks import check_rates
 from revaer.session.listeners import surviving
 from revaer.session.port import EngineSettings, Rates
 from revaer.session.roster import Entry, Roster
-from revaer.session.settings import NativeSettings, native_settings, ranges_to_block
+from revaer.session.settings import NativeSettings, native_rates, native_settings, ranges_to_block
 from revaer.types import TorrentId
 
 _PEERS = ("limit_local_peers", "peer_classes")
-_BLOCKED = ("blocked_networks", "ipv6")
+_BLOCKED = ("blocked_networks", "blocklist", "ipv6")
 _LISTENERS = ("listen", "offline", "ipv6", "proxy")
 
 
@@ -80,11 +80,14 @@ class Tuner:
 
     async def set_limits(self, rates: Rates) -> None:
         """See `Engine.set_limits`."""
-        changed: NativeSettings = {
-            "download_rate_limit": native_rate("max_download_bps", rates.download_bps),
-            "upload_rate_limit": native_rate("max_upload_bps", rates.upload_bps),
-        }
+        native = native_rates(rates.download_bps, rates.upload_bps)
+        for name in native.keys() & self.settings.extra.keys():
+            del native[name]
         async with self._lock:
+            # The caps themselves always, whatever is believed of them.
+            changed = {
+                name: value for name, value in native.items() if _is_cap(name) or self._native.get(name) != value
+            }
             await self._change(changed)
             self.settings = replace(self.settings, max_download_bps=rates.download_bps, max_upload_bps=rates.upload_bps)
 
@@ -155,6 +158,10 @@ class Tuner:
         kept = surviving(self._alerts.listening, listen)
         self._alerts.listening.clear()
         self._alerts.listening.update(dict.fromkeys(kept))
+
+
+def _is_cap(name: str) -> bool:
+    return name.endswith("_rate_limit")
 
 
 def _read(held: tuple[int, int], wished: Rates) -> Rates:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from revaer.session.address_ranges import AddressRanges
 from revaer.session.binding import Binding
 from revaer.session.eye import NetworkEye
 from revaer.session.port import Engine, EngineFactory, EngineSettings
@@ -19,16 +20,23 @@ class OpenedEngine:
         settings: what it was opened with, but for the binding.
         binding: what was found of the network that it is bound to.
         eye: looks at that again.
+        blocklist: what it blocks beside the settings' networks.
     """
 
     engine: Engine
     settings: EngineSettings
     binding: Binding
     eye: NetworkEye
+    blocklist: AddressRanges | None = None
 
 
 async def open_engine(
-    factory: EngineFactory, settings: EngineSettings, eye: NetworkEye, *, state_dir: Path
+    factory: EngineFactory,
+    settings: EngineSettings,
+    eye: NetworkEye,
+    *,
+    state_dir: Path,
+    blocklist: AddressRanges | None = None,
 ) -> OpenedEngine:
     """Open an engine that is online only when everything it is bound to is there.
 
@@ -37,5 +45,5 @@ async def open_engine(
         EngineError: there is no engine.
     """
     binding = await eye.look(settings)
-    wanted = replace(settings, offline=settings.offline or binding.is_cut)
-    return OpenedEngine(await factory(wanted, state_dir=state_dir), settings, binding, eye)
+    wanted = replace(settings, offline=settings.offline or binding.is_cut, blocklist=blocklist)
+    return OpenedEngine(await factory(wanted, state_dir=state_dir), settings, binding, eye, blocklist)

@@ -35,6 +35,10 @@ class Timing:
         record_answer: how long the engine may take to answer for a record before it is asked again.
         rescue: how long a crashed session may take to save records and close its engine.
         listing: how long a request waits for the catalogue to be loaded at a start.
+        blocklist_fetch: how long fetching a blocklist may take.
+        blocklist_silence: how long its server may be silent.
+        blocklist_retry: pause after a first failure to fetch it; it doubles.
+        blocklist_retry_max: the longest such pause.
         stop: how long an orderly stop may take when nobody set a deadline.
     """
 
@@ -63,4 +67,8 @@ class Timing:
     record_answer: float = 15.0
     rescue: float = 3.0
     listing: float = 5.0
+    blocklist_fetch: float = 300.0
+    blocklist_silence: float = 30.0
+    blocklist_retry: float = 60.0
+    blocklist_retry_max: float = 3600.0
     stop: float = 14.0

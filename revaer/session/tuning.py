@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar
 import structlog
 import trio
 
+from revaer.session.address_ranges import AddressRanges
 from revaer.session.binding import Binding, named
 from revaer.session.gate import EngineGate
 from revaer.session.messages import ActionRefused, AppliedSettings, Rates, SessionRefusal, SettingRefused
@@ -40,7 +41,7 @@ class TuningDesk:
 
     def __init__(self, opened: OpenedEngine, gate: EngineGate, network: NetworkReport, timing: Timing) -> None:
         self._engine, self._eye = opened.engine, opened.eye
-        self._settings, self._binding = opened.settings, opened.binding
+        self._settings, self._binding, self._blocklist = opened.settings, opened.binding, opened.blocklist
         self._gate = gate
         self._network = network
         self._timing = timing
@@ -48,6 +49,8 @@ class TuningDesk:
         self._reach: _Reach | None = _reach_of(opened.settings, opened.binding)
         self._lock = trio.Lock()
         self._changed = trio.Event()
+        self._version = 0
+        self._news = trio.lowlevel.ParkingLot()
         network.bound(opened.binding.reason)
 
     async def apply(self, settings: EngineSettings) -> AppliedSettings:
@@ -77,6 +80,26 @@ class TuningDesk:
         """Ask the engine for the global caps. Raises SessionUnavailable."""
         return await self._gate.call(self._engine.limits())
 
+    async def block(self, ranges: AddressRanges | None) -> None:
+        """Block these ranges beside those of the settings. Raises ActionRefused, SessionUnavailable."""
+        async with self._lock:
+            before, self._blocklist = self._blocklist, ranges
+            try:
+                await self._take(self._settings, self._binding)
+            except BaseException:
+                self._blocklist = before
+                raise
+
+    def standing(self) -> tuple[int, EngineSettings]:
+        """Return what holds now, offline when there may be no traffic, and the number of its version."""
+        is_offline = self._settings.offline or self._binding.is_cut
+        return self._version, replace(self._settings, offline=is_offline)
+
+    async def other_than(self, version: int) -> None:
+        """Wait until another version holds."""
+        while self._version == version:
+            await self._news.park()
+
     async def watch(self) -> None:
         """Look at the network that the session is bound to until cancelled."""
         while True:
@@ -102,7 +125,7 @@ class TuningDesk:
             await self._take(self._settings, binding)
 
     async def _take(self, settings: EngineSettings, binding: Binding) -> tuple[str, ...]:
-        wanted = replace(settings, offline=settings.offline or binding.is_cut)
+        wanted = replace(settings, offline=settings.offline or binding.is_cut, blocklist=self._blocklist)
         if self._rates is not None:
             down, up = self._rates.download_bps, self._rates.upload_bps
             wanted = replace(wanted, max_download_bps=down, max_upload_bps=up)
@@ -113,6 +136,8 @@ class TuningDesk:
         restart = await self._call(self._engine.apply(wanted))
         self._network.reopened(self._engine.listening())
         self._settings, self._binding, self._reach = settings, binding, reach
+        self._version += 1
+        self._news.unpark_all()
         self._network.bound(binding.reason)
         return restart
 

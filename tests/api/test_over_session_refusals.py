@@ -11,8 +11,8 @@ import httpx
 import pytest
 import trio
 
-from tests.api.test_refusals import assert_problem
 from tests.session.conftest import StoredTorrents
+from tests.support.problem_documents import assert_problem
 from tests.support.problems import assert_unavailable
 from tests.support.session_api import FILM, OTHER, act, add, open_api, post, rows, show, until
 from tests.support.torrents import info_hashes, magnet_for, make_torrent, payload

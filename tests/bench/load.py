@@ -36,7 +36,7 @@ class Outcome:
 
 
 class Target:
-    """The daemon that is put under load."""
+    """The daemon that is put under load; without a key, none is sent."""
 
     def __init__(self, url: str, key: str) -> None:
         parts = urlsplit(url)
@@ -52,8 +52,14 @@ class Target:
         """A POST request with a JSON body."""
         return self._request("POST", path, json.dumps(body).encode())
 
+    def patch(self, path: str, body: dict[str, Any]) -> bytes:
+        """A PATCH request with a JSON body."""
+        return self._request("PATCH", path, json.dumps(body).encode())
+
     def _request(self, method: str, path: str, body: bytes) -> bytes:
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nx-revaer-api-key: {self._key}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
+        if self._key:
+            head += f"x-revaer-api-key: {self._key}\r\n"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         return head.encode() + b"\r\n" + body

@@ -14,7 +14,7 @@ class Options:
         folder: where payload and data directories go; removed afterwards.
         torrents: how many torrents `scale` uses.
         runs: how often `transfer` alternates, and how often `scale` restarts.
-        size: payload of `transfer` in bytes.
+        size: payload of `transfer` and `control` in bytes.
         seconds: how long `scale` measures while everything changes.
     """
 

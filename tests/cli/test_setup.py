@@ -124,7 +124,7 @@ def test_a_listener_that_moves_with_the_setup_is_followed(
 def test_a_setup_waits_longer_than_other_commands(
     bare: Revaer, fresh: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that nobody reads is a lost key."""
+    """It makes a key and hashes it, which takes a while."""
     monkeypatch.setattr("revaer.cli.setup.PATIENCE", 0.07)
     fresh.next_answers.append(SILENCE)
 
@@ -225,9 +225,11 @@ def test_a_lost_answer_says_what_may_have_happened(bare: Revaer, fresh: FakeNode
 
     assert result.code == 3
     assert result.err.startswith("error: the setup was asked for, but no answer came\n")
-    assert "It may be complete all the same" in result.err
+    assert f"If it is complete, its key is in {environment / 'credentials.json'}" in result.err
     assert not any(word in result.err for word in HUSH)
-    assert [file.name for file in environment.iterdir()] == ["runtime.json"]
+    kept = json.loads((environment / "credentials.json").read_bytes())
+    assert kept["api_key"] == fresh.requests[-1].headers["x-revaer-admin-key"]
+    assert kept["api_key"] not in result.out + result.err
 
 
 def test_another_server_gets_no_token(bare: Revaer, fresh: FakeNode) -> None:

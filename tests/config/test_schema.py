@@ -41,6 +41,17 @@ def test_a_schema_says_bounds_and_units() -> None:
     assert none == {"type": "null"}
 
 
+def test_keys_are_named_as_on_the_wire() -> None:
+    names = set(json_schema("api_keys")["$defs"]["ApiKey"]["properties"])
+    assert names == {"id", "label", "scopes", "rate_limit", "created_at", "expires_at", "rotated_at", "grace_until"}
+
+
+def test_alternative_caps_say_what_null_and_zero_are() -> None:
+    fields = json_schema("engine_profile")["$defs"]["AltSpeed"]["properties"]
+    for name in ("max_download_bps", "max_upload_bps"):
+        assert "null keeps the usual cap, 0 is unlimited" in fields[name]["description"]
+
+
 def test_a_schema_is_the_callers_own() -> None:
     json_schema("fs_policy").clear()
 

@@ -81,8 +81,8 @@ async def test_a_move_is_noted_in_both_files_and_not_said_again(place: Place) ->
 
     place.announcer.moved(SECOND)
 
-    await eventually(lambda: place.runtime["url"] == SECOND, "the new address")
-    assert place.credentials == Credentials(SECOND, "rk_a:0123456789")
+    await eventually(lambda: place.credentials == Credentials(SECOND, "rk_a:0123456789"), "the new address")
+    assert place.runtime["url"] == SECOND
     assert len(place.said) == 1
 
 
@@ -93,8 +93,8 @@ async def test_a_key_that_somebody_else_put_there_stays(place: Place) -> None:
 
     place.announcer.moved(SECOND)
 
-    await eventually(lambda: place.runtime["url"] == SECOND, "the new address")
-    assert place.credentials == Credentials(SECOND, "rk_other:0123456789")
+    await eventually(lambda: place.credentials == Credentials(SECOND, "rk_other:0123456789"), "the new address")
+    assert place.runtime["url"] == SECOND
 
 
 async def test_no_credentials_file_is_made(place: Place) -> None:

@@ -31,6 +31,7 @@ def release(number: int) -> bytes:
     return make_torrent({"film.mkv": payload(40_000, seed=number), "film.nfo": b"words"}, name=f"release-{number}")
 
 
+@pytest.mark.drill
 async def test_the_node_announces_itself_and_takes_it_back(home: Path, fresh_database_url: str) -> None:
     async with daemon(home / "node", database_url=fresh_database_url) as node:
         runtime = json.loads((node.data_dir / "runtime.json").read_text())
@@ -84,6 +85,7 @@ async def test_an_open_stream_is_told_and_does_not_hold_up_the_stop(home: Path, 
         assert await node.exited(within=5) == 0
 
 
+@pytest.mark.drill
 async def test_everything_acknowledged_is_there_after_a_kill(home: Path) -> None:
     node = Daemon(home / "node")
     try:
@@ -104,6 +106,7 @@ async def test_everything_acknowledged_is_there_after_a_kill(home: Path) -> None
         await node.close()
 
 
+@pytest.mark.drill
 async def test_ids_of_events_grow_across_a_kill(home: Path, fresh_database_url: str) -> None:
     node = Daemon(home / "node", database_url=fresh_database_url)
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.support.daemon import Daemon, daemon
 from tests.support.torrents import make_torrent, payload
@@ -61,6 +62,7 @@ async def test_a_change_reaches_engine_log_and_metrics_without_a_restart(home: P
         await eventually(lambda: "[info     ] config_adopted" in node.log.read_text(), "lines for people")
 
 
+@pytest.mark.drill
 async def test_the_listener_moves_under_open_streams(home: Path, fresh_database_url: str) -> None:
     changeset = {"app_profile": {"http_port": 0}}
     async with daemon(
@@ -138,6 +140,7 @@ async def until_state(node: Daemon, torrent_id: str, state: str) -> dict[str, An
     return seen
 
 
+@pytest.mark.drill
 async def test_a_daemon_without_its_database_starts_from_its_copy(home: Path) -> None:
     """Keys, mode and limits come from the copy; what needs the database says so."""
     node = Daemon(home / "node", engine="simulated")

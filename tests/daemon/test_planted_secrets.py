@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 import trio
 
 from revaer.database.endpoint import SUPERUSER
@@ -188,6 +189,7 @@ def test_the_search_finds_what_slipped_out_in_any_form(tmp_path: Path) -> None:
     assert len(leaks(plants, tmp_path)) == 4
 
 
+@pytest.mark.drill
 async def test_nothing_private_is_anywhere_but_where_it_belongs(home: Path) -> None:
     plants = Plants()
     at_setup = plants.plant("at-setup")
@@ -225,7 +227,7 @@ async def until_engine_has(node: Daemon) -> None:
     """Wait until the last revision is in the engine: it was told the proxy's words then, if ever."""
 
     async def settled() -> bool:
-        return bool((await node.api.component("settings"))["state"] == "up")
+        return bool((await node.api.component("config_watcher"))["state"] == "up")
 
     await eventually(settled, "settings in the engine")
 

@@ -91,6 +91,7 @@ async def test_an_admin_key_of_an_older_version_goes_on(at: Any) -> None:
         assert (await api.http.get("/v1/keys")).status_code == 200
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("moment", ["admin_key_made", "setup_token_used"])
 async def test_a_kill_in_the_middle_of_the_setup_locks_nobody_out(at: Any, moment: str) -> None:
     async with at() as node:
@@ -106,6 +107,7 @@ async def test_a_kill_in_the_middle_of_the_setup_locks_nobody_out(at: Any, momen
         assert await revision(node) == 1
 
 
+@pytest.mark.drill
 async def test_a_changeset_holds_once_and_never_fights_later_edits(at: Any) -> None:
     changeset = {"fs_policy": {"flatten": True}, "label_policies": {"tags": {"hd": {"max_upload_bps": 7}}}}
     async with at(changeset=changeset, profile={"max_upload_bps": 5_000_000}) as node:
@@ -147,6 +149,7 @@ async def test_a_key_file_that_others_may_read_refuses_a_changeset_with_secrets(
         assert not (node.data_dir / "secret.key").exists()
 
 
+@pytest.mark.drill
 async def test_a_fresh_node_whose_database_comes_late_sets_itself_up_then(home: Path, fresh_database_url: str) -> None:
     """Until then it serves what it can, and its engine is offline: nobody has said yet where it may be seen."""
     async with open_gate(fresh_database_url) as gate:
@@ -175,6 +178,7 @@ async def test_a_fresh_node_whose_database_comes_late_sets_itself_up_then(home: 
             await node.close()
 
 
+@pytest.mark.drill
 async def test_the_whole_way_by_token_and_back_by_a_reset(at: Any, home: Path) -> None:
     """Off loopback is refused until the token is used; a reset leads back, stops torrents, and keeps payload."""
     changeset = home / "changeset.json"

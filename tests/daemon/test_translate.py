@@ -23,7 +23,7 @@ from revaer.throttle.schedule import Window
 from tests.daemon.played_config import key_facts
 
 DEFAULTS = Defaults("/downloads", "/resume", "/library")
-OWN = {"offline", "expected_torrents", "extra"}
+OWN = {"offline", "blocklist", "expected_torrents", "extra"}
 """Settings of the engine that no document has."""
 
 GOVERNED = {"seed_ratio_limit", "seed_time_limit", "alt_speed"}
@@ -87,7 +87,14 @@ OTHER: dict[str, tuple[Any, dict[str, Any]]] = {
             "verify_tls": False,
         },
     ),
-    "ip_filter": ({"cidrs": ["192.0.2.0/24"]}, {"blocked_networks": ("192.0.2.0/24",)}),
+    "ip_filter": (
+        {"cidrs": ["192.0.2.0/24"], "blocklist_url": "http://l.example/level1.gz", "refresh": 7200},
+        {
+            "blocked_networks": ("192.0.2.0/24",),
+            "blocklist_url": "http://l.example/level1.gz",
+            "blocklist_refresh": 7200.0,
+        },
+    ),
     "peer_classes": (
         [{"name": "lan", "cidrs": ["10.0.0.0/8"], "max_upload_bps": 5, "upload_priority": 2}],
         {"peer_classes": (PeerClass("lan", ("10.0.0.0/8",), max_upload_bps=5, upload_priority=2),)},

@@ -19,6 +19,7 @@ from revaer.resume.queries import INTENTS_BY_ID
 from tests.resume.conftest import MakeIntent, RunStore, torrent_id
 from tests.resume.faults import FaultyDatabase, FaultyDisk, InlineLane
 from tests.resume.test_keeper import Report
+from tests.support.waiting import eventually
 
 ONE, TWO = torrent_id(1), torrent_id(2)
 
@@ -53,7 +54,7 @@ async def test_metainfo_that_still_waits_goes_with_the_next_change(
     async with run_store(database, tmp_path, disk=disk) as store:
         await store.ask(PersistIntent(make_intent(1)))
         await store.ask(UpdateIntent(make_intent(1, metainfo=None, options={"paused": True})))
-        assert "copies of intents cannot be written" in (store.health.reason or "")
+        await eventually(lambda: "copies of intents cannot be written" in (store.health.reason or ""), "the trouble")
         disk.heal()
         await store.copies_written()
         assert copy_of(tmp_path, 1) == Stored(make_intent(1, options={"paused": True}), 2)

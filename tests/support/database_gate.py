@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,16 +14,19 @@ import trio
 class Gate:
     """Forwards TCP connections on 127.0.0.1 to a server's unix socket while it is open.
 
-    Attributes:
-        url: what the daemon is given instead of the server's own URL.
+    Args:
+        url: the server's own URL.
+        nursery: where it runs.
+        held: a socket that is bound to the gate's port and never listens. While the gate is shut it keeps the system
+            from giving that port to somebody else, even to a caller of the gate.
     """
 
-    def __init__(self, url: str, nursery: trio.Nursery) -> None:
+    def __init__(self, url: str, nursery: trio.Nursery, held: socket.socket) -> None:
         parts = urlsplit(url)
         self._socket = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
         self._nursery = nursery
         self._name = f"postgresql://{parts.username or 'postgres'}@127.0.0.1:%d{parts.path}"
-        self._port = 0
+        self._port = int(held.getsockname()[1])
         self._passing: trio.CancelScope | None = None
 
     @property
@@ -38,8 +42,7 @@ class Gate:
             with scope:
                 await trio.serve_tcp(self._forward, self._port, host="127.0.0.1", task_status=task_status)
 
-        listeners = await self._nursery.start(pass_through)
-        self._port = listeners[0].socket.getsockname()[1]
+        await self._nursery.start(pass_through)
         self._passing = scope
 
     def shut(self) -> None:
@@ -58,6 +61,15 @@ class Gate:
                 return
 
 
+@contextmanager
+def hold_port() -> Iterator[socket.socket]:
+    """A socket that holds some port of 127.0.0.1 which only listeners that know it may share."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held
+
+
 async def _pump(source: trio.SocketStream, sink: trio.SocketStream, scope: trio.CancelScope) -> None:
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         async for chunk in source:
@@ -68,10 +80,11 @@ async def _pump(source: trio.SocketStream, sink: trio.SocketStream, scope: trio.
 @asynccontextmanager
 async def open_gate(url: str) -> AsyncIterator[Gate]:
     """An open gate before the server of a `host=<socket directory>` URL, for the length of a block."""
-    async with trio.open_nursery() as nursery:
-        gate = Gate(url, nursery)
-        await gate.open()
-        try:
-            yield gate
-        finally:
-            nursery.cancel_scope.cancel()
+    with hold_port() as held:
+        async with trio.open_nursery() as nursery:
+            gate = Gate(url, nursery, held)
+            await gate.open()
+            try:
+                yield gate
+            finally:
+                nursery.cancel_scope.cancel()

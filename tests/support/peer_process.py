@@ -7,9 +7,15 @@ and answers each with one line; it ends at the end of its input. No part of the 
 from __future__ import annotations
 
 import json
+import os
 import select
+import socket
+import stat
+import struct
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import libtorrent as lt
@@ -117,6 +123,10 @@ class Peer:
                 self.torrents[request["info_hash"]].connect_peer(("127.0.0.1", request["port"]))
             case "rate":
                 self.session.apply_settings({"upload_rate_limit": int(request["upload_rate"])})
+            case "settings":
+                self.session.apply_settings(cast("lt.settings_pack", request["settings"]))
+            case "sample":
+                return {"samples": sample(request["seconds"], request["every"])}
             case "pause":
                 self.session.pause()
             case "resume":
@@ -127,6 +137,58 @@ class Peer:
             case _:
                 return {"error": f"unknown: {request['op']}"}
         return {}
+
+
+def sample(seconds: float, every: float) -> list[tuple[float, int]]:
+    """Note again and again, by the monotonic clock, how many bytes the peers on this machine have read of what was sent
+    to them: what their kernel has acknowledged, but for what still waits in their socket."""
+    samples = []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        samples.append((time.monotonic(), read_by_peers()))
+        time.sleep(every)
+    return samples
+
+
+def read_by_peers() -> int:
+    """Bytes that peers have read off the other ends of this process's connections."""
+    waiting = {(fields[1], fields[2]): int(fields[4].partition(":")[2], 16) for fields in tcp_table()}
+    total = 0
+    for ours, theirs, acknowledged in connections():
+        total += acknowledged - waiting.get((theirs, ours), 0)
+    return total
+
+
+def tcp_table() -> Iterator[list[str]]:
+    """The fields of every IPv4 connection of this machine."""
+    with Path("/proc/net/tcp").open(encoding="ascii") as table:
+        next(table)
+        for line in table:
+            yield line.split()
+
+
+def connections() -> Iterator[tuple[str, str, int]]:
+    """This process's TCP connections: both addresses as the kernel writes them, and the bytes acknowledged."""
+    for number in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        try:
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(number)) as one:
+                if one.family == socket.AF_INET and one.type == socket.SOCK_STREAM:
+                    info = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
+                    yield as_written(one.getsockname()), as_written(one.getpeername()), acknowledged(info)
+        except OSError:  # closed meanwhile, or a listener
+            continue
+
+
+def as_written(address: tuple[str, int]) -> str:
+    """An IPv4 address as in /proc/net/tcp."""
+    return f"{struct.unpack('=I', socket.inet_aton(address[0]))[0]:08X}:{address[1]:04X}"
+
+
+def acknowledged(info: bytes) -> int:
+    """`tcpi_bytes_acked` of a `tcp_info`."""
+    return int(struct.unpack_from("=Q", info, 120)[0])
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import msgspec
 import trio
-from msgspec.structs import replace as change
 from trio.testing import wait_all_tasks_blocked
 
 from actors import ActorDown, ActorRef, Bus, ChildSpec, Health, Refused, Request, Supervisor
@@ -56,7 +56,7 @@ def make_view(number: int = 1, *, state: TorrentState = TorrentState.SEEDING, **
         torrent_id(number),
         replace(descriptor, **fields),
         StateView(state, START),
-        change(progress, **figures),
+        msgspec.structs.replace(progress, **figures),
         START,
     )
 
@@ -163,18 +163,19 @@ class PlayedSession:
 
     def progress(self, torrent_id: TorrentId, **figures: Any) -> None:
         view = self.views[torrent_id]
-        self.views[torrent_id] = change(view, progress=change(view.progress, **figures))
+        progress = msgspec.structs.replace(view.progress, **figures)
+        self.views[torrent_id] = msgspec.structs.replace(view, progress=progress)
         self._bus.publish(ProgressReported({torrent_id: self.views[torrent_id].progress}))
 
     def change_state(self, torrent_id: TorrentId, state: TorrentState) -> None:
         view = self.views[torrent_id]
-        self.views[torrent_id] = change(view, state=StateView(state, START))
+        self.views[torrent_id] = msgspec.structs.replace(view, state=StateView(state, START))
         self._bus.publish(StateChanged(torrent_id, view.state.kind, StateView(state, START)))
 
     def describe(self, torrent_id: TorrentId, **fields: Any) -> None:
         view = self.views[torrent_id]
         descriptor = replace(view.descriptor, **fields)
-        self.views[torrent_id] = change(view, descriptor=descriptor)
+        self.views[torrent_id] = msgspec.structs.replace(view, descriptor=descriptor)
         self._bus.publish(MetadataUpdated(torrent_id, descriptor, tuple(fields)))
 
     def restart(self, engine: Rates = Rates()) -> None:  # noqa: B008  # frozen

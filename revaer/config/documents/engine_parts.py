@@ -48,10 +48,12 @@ class AltSpeed(Document):
     """The caps that hold instead of the usual ones inside the windows of a schedule."""
 
     max_download_bps: Rate | None = Field(
-        default=None, description="Cap on receiving inside the windows, bytes per second; null or 0 is none."
+        default=None,
+        description="Cap on receiving inside the windows, bytes per second; null keeps the usual cap, 0 is unlimited.",
     )
     max_upload_bps: Rate | None = Field(
-        default=None, description="Cap on sending inside the windows, bytes per second; null or 0 is none."
+        default=None,
+        description="Cap on sending inside the windows, bytes per second; null keeps the usual cap, 0 is unlimited.",
     )
     schedule: Annotated[list[AltSpeedWindow], Field(max_length=64)] = Field(
         default=[], description="When these caps hold, at most 64 windows; windows may overlap."

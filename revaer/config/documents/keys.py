@@ -26,7 +26,7 @@ class RateLimit(Document):
 class ApiKey(Document):
     """What may be known of a key. Its secret is shown once, when it is issued."""
 
-    key_id: Annotated[str, Field(max_length=64)] = Field(description="Public part of the key.")
+    id: Annotated[str, Field(max_length=64)] = Field(description="Public part of the key.")
     label: ShortText = Field(default="", description="What it is for, at most 128 characters.")
     scopes: Annotated[list[Literal["read", "torrents", "config", "admin"]], Field(min_length=1, max_length=4)] = Field(
         description="What it may do; each scope includes the ones before it."

@@ -6,11 +6,12 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import trio
 
 from actors import Actor, Bus, Handled, answer, later
+from revaer.api.certificates import certificate_problem
 from revaer.config import messages as config
 from revaer.config.diff import Change, diff, diff_secrets
 from revaer.config.documents import Configuration
@@ -24,6 +25,9 @@ from revaer.events import Event, SettingsChanged
 from revaer.security.authenticate import Authenticator
 from revaer.security.keys import ApiKey, RateLimit, StoredKey, generate_key, hash_secret, verify_secret
 from revaer.security.setup_token import generate_token
+
+Certificate: TypeAlias = Callable[[str, str], tuple[str, str] | None]
+"""Tries a certificate and its key."""
 
 
 class Clock:
@@ -111,13 +115,15 @@ class Ledger:
 
     def put(self, patch: Mapping[str, Any], **terms: Any) -> ConfigSnapshot:
         """Change documents, as an elsewhere made patch does."""
-        return self.change(config.ApplyPatch(patch, **terms))
+        return self.change(config.ApplyPatch(patch, **terms), certificate=None)
 
-    def change(self, message: config.ApplyPatch) -> ConfigSnapshot:
+    def change(
+        self, message: config.ApplyPatch, *, certificate: Certificate | None = certificate_problem
+    ) -> ConfigSnapshot:
         """Apply a patch."""
         if message.if_match is not None and message.if_match != self.revision:
             raise config.StaleRevision(message.if_match, self.revision)
-        after = self._after(message.patch, on_node=message.on_node)
+        after = self._after(message.patch, on_node=message.on_node, certificate=certificate)
         changes = diff(self.configuration, after)
         wanted = secret_changes(message.patch)
         changes += diff_secrets(self.secrets, wanted)
@@ -154,8 +160,10 @@ class Ledger:
         changes = diff(self.configuration, after) + diff_secrets(self.secrets, secret_changes(message.patch))
         return config.Validation(changes=changes, impact=impact(changes))
 
-    def _after(self, patch: Mapping[str, Any], *, on_node: bool) -> Configuration:
-        surroundings = Surroundings(secrets=self.secrets, defaults=self.defaults)
+    def _after(
+        self, patch: Mapping[str, Any], *, on_node: bool, certificate: Certificate | None = certificate_problem
+    ) -> Configuration:
+        surroundings = Surroundings(secrets=self.secrets, defaults=self.defaults, certificate=certificate)
         try:
             return apply_patch(self.configuration, patch, on_node=on_node, surroundings=surroundings)
         except ConfigError as error:

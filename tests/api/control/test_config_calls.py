@@ -62,6 +62,20 @@ async def test_patch_may_be_plain_json_and_answers_when_it_holds_here(node: Node
     assert (await node.http.get("/health", headers={"host": "nas.example"})).status_code == 200
 
 
+async def test_a_change_says_what_of_it_holds_from_the_next_start_only(node: Node) -> None:
+    revisions = []
+    for body, expected in (
+        ({"engine_profile": {"disk_io": "posix", "dht": False}}, ["/engine_profile/disk_io"]),
+        ({"engine_profile": {"dht": True}}, []),
+        ({"engine_profile": {"resume_dir": "/records"}}, ["/engine_profile/resume_dir"]),
+    ):
+        answer = (await node.http.patch("/v1/config", json=body)).json()
+        assert answer["restart"] == expected
+        revisions.append(answer["revision"])
+    back = await node.http.post("/v1/config/rollback", json={"revision": revisions[1]})
+    assert back.json()["restart"] == ["/engine_profile/resume_dir"]
+
+
 async def test_patch_for_the_present_revision_is_taken(node: Node) -> None:
     for condition in (f'"{node.ledger.revision}"', f'"{node.ledger.revision + 1}"', "*"):
         body = {"engine_profile": {"max_upload_bps": len(condition)}}

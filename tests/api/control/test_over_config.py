@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from actors import Actor, Bus
+from revaer.api.certificates import certificate_problem
 from revaer.config.actor import ConfigActor
 from revaer.config.key_file import KeyFile
 from revaer.config.messages import ConfigMessage
@@ -42,7 +43,7 @@ def config_over(database: ListeningDatabase, home: Path) -> Callable[[Bus[Event]
             copy_path=home / "configuration.json",
             key_file=KeyFile(home / "secret.key", may_create=True),
             defaults=defaults,
-            surroundings=Surroundings(defaults=defaults, paths=SystemPaths()),
+            surroundings=Surroundings(defaults=defaults, paths=SystemPaths(), certificate=certificate_problem),
             on_keys=authenticator.replace,
         )
 

@@ -149,6 +149,26 @@ async def test_a_used_token_says_so(fresh: Node) -> None:
     assert "used" in assert_problem(answer, 401, "unauthorized")["detail"]
 
 
+async def test_a_caller_on_the_node_may_bring_the_key_that_it_has_stored(fresh: Node) -> None:
+    token = (await fresh.http.post("/admin/setup/start")).json()["token"]
+    brought = {HEADER: token, "x-revaer-admin-key": f"rk_mine:{'s' * 43}"}
+    weak = {HEADER: token, "x-revaer-admin-key": "rk_mine:short"}
+    assert_problem(await fresh.http.post("/admin/setup/complete", headers=weak, json={}), 400, "bad-request")
+
+    assert (await fresh.http.post("/admin/setup/complete", headers=brought, json={})).status_code == 200
+
+    [asked] = [message for message in fresh.ledger.requests if isinstance(message, config.CompleteSetup)]
+    assert asked.key == f"rk_mine:{'s' * 43}"
+    assert "s" * 43 not in repr(asked)
+
+
+async def test_a_key_that_comes_through_a_proxy_is_not_taken(fresh: Node) -> None:
+    token = (await fresh.http.post("/admin/setup/start")).json()["token"]
+    headers = {HEADER: token, "x-revaer-admin-key": f"rk_mine:{'s' * 43}", "via": "1.1 proxy"}
+    await fresh.http.post("/admin/setup/complete", headers=headers, json={})
+    assert all(message.key is None for message in fresh.ledger.requests if isinstance(message, config.CompleteSetup))
+
+
 async def test_of_two_completions_with_one_token_one_wins(fresh: Node) -> None:
     token = await start(fresh)
     answers: list[int] = []

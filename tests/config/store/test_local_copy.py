@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from revaer.config.local_copy import CopyDamaged, read_copy
-from revaer.config.messages import ConfigUnavailable, ReadSecret
+from revaer.config.messages import ConfigUnavailable, ReadHistory, ReadSecret
 from revaer.database.messages import ListeningDatabase
 from revaer.security.authenticate import Authenticator
 from tests.config.store.conftest import EAGER, Listener, RunConfig, RunningConfig
@@ -97,6 +97,47 @@ async def test_another_database_under_an_old_copy_gets_a_revision_above_it(
     async with run_config(real_database, home) as config:
         snapshot = await config.read()
         assert (snapshot.revision, snapshot.configuration.app_profile.mode) == (2, "setup")
+
+
+EMPTYING = (
+    "DELETE FROM config_documents",
+    "DELETE FROM config_history",
+    "DELETE FROM config_versions",
+    "DELETE FROM secrets",
+    "UPDATE config_revision SET revision = 0",
+)
+
+
+async def test_a_database_that_lost_everything_is_given_what_the_copy_has(
+    home: Path, real_database: ListeningDatabase, run_config: RunConfig
+) -> None:
+    for statement in (*EMPTYING, "DELETE FROM api_keys"):
+        await real_database.execute(statement)
+    async with run_config(real_database, home) as config:
+        snapshot = await config.read()
+        assert snapshot.revision == 2
+        assert snapshot.configuration.engine_profile.max_download_bps == 1000
+        assert snapshot.configuration.app_profile.mode == "active"
+        assert await config.ask(ReadSecret("proxy")) == "s3cr3t-value"
+        entries = await config.ask(ReadHistory())
+        assert [entry.operation for entry in entries] == ["restored_from_copy"]
+        authenticator = Authenticator(config.keys[-1])
+        await until_copied(config, 2)
+    attempt = authenticator.begin((home / "key.txt").read_text(), "127.0.0.1")
+    assert authenticator.finish(attempt, proven=attempt.prove()).scopes == {"admin"}
+    async with run_config(real_database, home) as config:
+        assert (await config.read()).revision == 2
+
+
+async def test_a_key_of_the_emptied_database_stays_beside_those_of_the_copy(
+    home: Path, real_database: ListeningDatabase, run_config: RunConfig
+) -> None:
+    """A start registers the key of its credentials file before anything is restored."""
+    for statement in EMPTYING:
+        await real_database.execute(statement)
+    async with run_config(real_database, home) as config:
+        assert len(config.keys[-1]) == 1
+        assert (await config.read()).configuration.engine_profile.max_download_bps == 1000
 
 
 async def test_neither_database_nor_copy_is_a_node_in_setup(tmp_path: Path, run_config: RunConfig) -> None:

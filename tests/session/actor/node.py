@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from revaer.events import Event, coalescing_key, fences, merge
 from revaer.resume.messages import ResumeMessage
 from revaer.selection import evaluate
 from revaer.session.actor import SessionActor
+from revaer.session.blocklist_fetch import Fetcher
 from revaer.session.interfaces import Interface
 from revaer.session.messages import AddTorrent, SessionMessage, Snapshot
 from revaer.session.port import EngineSettings
@@ -88,6 +90,8 @@ class Node:
     supervisor: Supervisor | None = None
     settings: EngineSettings = field(default_factory=EngineSettings)
     interfaces: FakeInterfaces = field(default_factory=FakeInterfaces)
+    fetcher: Fetcher | None = None
+    wall: Callable[[], float] = time.time
 
     @property
     def engine(self) -> FakeEngine:
@@ -145,6 +149,8 @@ class Node:
                 select=evaluate,
                 health=self.health,
                 interfaces=self.interfaces,
+                fetcher=self.fetcher,
+                wall=self.wall,
                 lanes=lambda _name, _workers: InlineLane(),
             )
 

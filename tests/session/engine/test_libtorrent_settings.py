@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from revaer.session.adapter import LibtorrentEngine
+from revaer.session.address_ranges import AddressRanges
 from revaer.session.libtorrent_engine import open_libtorrent
 from revaer.session.port import (
     DownloadFinished,
@@ -262,6 +263,29 @@ async def test_libtorrent_knows_every_setting_and_has_it(rig: Rig) -> None:
     await rig.engine.apply(settings)
     has, wanted = native(rig), native_settings(settings)
     assert {name: has[name] for name in wanted if has[name] != wanted[name]} == {}
+
+
+async def test_smoothing_comes_and_goes_with_the_cap(rig: Rig) -> None:
+    before = native(rig)["tick_interval"], native(rig)["max_out_request_queue"]
+    await rig.engine.set_limits(Rates(5 << 20, None))
+    assert (native(rig)["tick_interval"], native(rig)["max_out_request_queue"]) == (50, 64)
+    await rig.engine.set_limits(Rates())
+    assert (native(rig)["tick_interval"], native(rig)["max_out_request_queue"]) == before == (500, 500)
+
+
+async def test_a_setting_of_the_engines_own_name_wins_over_smoothing(rig: Rig) -> None:
+    await rig.engine.apply(loopback(extra={"tick_interval": 70}))
+    await rig.engine.set_limits(Rates(5 << 20, None))
+    assert native(rig)["tick_interval"] == 70
+
+
+async def test_list_and_networks_are_blocked_together(rig: Rig) -> None:
+    listed = AddressRanges.merged([(0xC0000201, 0xC0000209)])
+    await rig.engine.apply(loopback(blocked_networks=("198.51.100.0/24",), blocklist=listed))
+    blocks = rig.engine._library.session.get_ip_filter  # type: ignore[attr-defined]  # the real engine's
+    assert [blocks().access(one) for one in ("192.0.2.1", "192.0.2.10", "198.51.100.7")] == [1, 0, 1]
+    await rig.engine.apply(loopback())
+    assert blocks().access("192.0.2.1") == 0
 
 
 async def test_change_that_was_cut_short_is_made_up_for(rig: Rig) -> None:

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from revaer.session.address_ranges import AddressRanges
 from revaer.session.bounds import MAX_INT, MAX_RATE, address_range, native_rate, read_rate
 from revaer.session.listeners import surviving
 from revaer.session.peer_classes import MAX_CLASSES, ClassBook, Rule, rules
 from revaer.session.port import EngineSettings, InvalidSetting, PeerClass, Proxy
-from revaer.session.settings import native_settings, ranges_to_block
+from revaer.session.settings import native_rates, native_settings, ranges_to_block
 
 SECRET = "planted-secret-8d1f"
 PROXY = Proxy("socks5", "proxy.example", 1080)
@@ -190,6 +191,34 @@ def test_networks_addresses_and_ranges_are_blocked() -> None:
         ("198.51.100.1", "198.51.100.9"),
         ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
     ]
+
+
+def test_a_list_is_blocked_beside_the_networks() -> None:
+    listed = AddressRanges.merged([(1, 2)])
+    found = ranges_to_block(EngineSettings(blocked_networks=("192.0.2.7",), blocklist=listed))
+    assert found == [("192.0.2.7", "192.0.2.7"), ("0.0.0.1", "0.0.0.2")]
+
+
+@pytest.mark.parametrize(
+    ("caps", "expected"),
+    [
+        ((None, None), (500, 3, 500)),
+        ((0, 0), (500, 3, 500)),
+        ((5 << 20, None), (50, 1, 64)),
+        ((20 << 20, 1), (50, 1, 256)),
+        ((1, None), (50, 1, 16)),
+        ((64 << 20, None), (50, 1, 500)),
+        ((65 << 20, 65 << 20), (500, 3, 500)),
+        ((None, 5 << 20), (50, 3, 500)),
+    ],
+)
+def test_transfers_are_smoothed_where_a_cap_binds_and_only_there(
+    caps: tuple[int | None, int | None], expected: tuple[int, int, int]
+) -> None:
+    native = native_rates(*caps)
+    names = ("tick_interval", "request_queue_time", "max_out_request_queue")
+    assert tuple(native[name] for name in names) == expected
+    assert (native["download_rate_limit"], native["upload_rate_limit"]) == (caps[0] or 0, caps[1] or 0)
 
 
 def test_without_ipv6_none_of_its_addresses_is_a_peer() -> None:
