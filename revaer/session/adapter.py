@@ -7,6 +7,7 @@ its answer proves that the change was applied.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import trio
@@ -267,7 +268,8 @@ class LibtorrentEngine:
         if not entry.files:
             return ()
         try:
-            counted = await self._lane.run(self._library.file_progress, entry.handle)
+            ask = partial(self._library.file_progress, entry.handle, is_doubtful=entry.problem is not None)
+            counted = await self._lane.run(ask)
         except RuntimeError as error:
             raise EngineRefused(f"the engine has no torrent {torrent_id}") from error
         return tuple(counted)

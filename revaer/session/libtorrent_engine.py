@@ -250,13 +250,17 @@ class Library:
         """Ask for a record with the info dictionary."""
         handle.save_resume_data(int(lt.save_resume_flags_t.save_info_dict))
 
-    def file_progress(self, handle: Any) -> Sequence[int]:
+    def file_progress(self, handle: Any, *, is_doubtful: bool) -> Sequence[int]:
         """Verified bytes per file; blocks.
 
         libtorrent goes on counting pieces that it could not write (a full disk), but no longer claims to have them.
+        With the last piece it forgets how to take one back: after a failed write (`is_doubtful`) a claim to have
+        everything is not believed.
         """
         counted: list[int] = handle.file_progress(int(lt.torrent_handle.piece_granularity))
         status = handle.status(lt.torrent_handle.query_pieces)
+        if is_doubtful and all(status.pieces):
+            return [0] * len(counted)
         if sum(counted) <= status.total_done:
             return counted
         layout = handle.torrent_file().layout()

@@ -97,7 +97,8 @@ class SelectDesk:
         answer takes a while.
         """
         status = torrent.status
-        if torrent.present and status is not None and status.state is EngineState.SEEDING:
+        is_whole = status is not None and status.state is EngineState.SEEDING and status.error is None
+        if torrent.present and is_whole and not torrent.is_doubtful:
             return tuple(file.size for file in torrent.files)
         if torrent.present and torrent.has_metadata and (status is None or status.total_done):
             try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from revaer.session.libtorrent_engine import open_libtorrent
-from revaer.session.messages import Act, Resume, SetSequential
+from revaer.session.messages import Act, Inspect, Resume, SetSequential
 from revaer.session.records import record_pieces
 from revaer.types import TorrentId, TorrentState
 from tests.session.conftest import FakeStore, StoredTorrents
@@ -63,6 +63,21 @@ async def test_file_where_a_folder_must_be_fails_the_download_until_it_is_gone(
     blocker.unlink()
     await done_by_another(node, view.id, tmp_path / "another")
     assert_on_disk(node.downloads, FILES)
+
+
+async def test_detail_of_a_failed_download_counts_no_byte_of_a_file_that_is_not_there(
+    node: WholeNode, seeder: Seeder
+) -> None:
+    blocker = node.downloads / NAME / "z"
+    view = await add(node, paused=True)
+    await node.ask(Act(view.id, SetSequential(enable=True)))
+    blocker.parent.mkdir(parents=True)
+    blocker.write_text("in the way")
+    await node.ask(Act(view.id, Resume()))
+    await seeder.meet(node, view.id)
+    await node.until(view.id, TorrentState.FAILED)
+    detail = await node.ask(Inspect(view.id))
+    assert {file.path: file.bytes_completed for file in detail.files}["z/notes.txt"] == 0
 
 
 async def test_piece_that_a_full_disk_did_not_take_is_downloaded_again(
