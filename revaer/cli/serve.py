@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 
 import click
 
@@ -26,6 +27,22 @@ def default_setup(bind: str | None) -> str:
     return "token"
 
 
+def _database_url(url: str | None, file: Path | None) -> str | None:
+    if file is None:
+        return url
+    if url is not None:
+        raise click.UsageError(
+            "give DATABASE_URL or DATABASE_URL_FILE (--database-url, --database-url-file), not both"
+        )
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"cannot read {file}: {error}") from None
+    if not text:
+        raise click.UsageError(f"{file} is empty: it must hold the URL of the database")
+    return text
+
+
 @click.command()
 @global_options(leading=False)
 @click.option("--bind", metavar="ADDR", callback=_address, help="The address to listen on.  [default: 127.0.0.1]")
@@ -45,6 +62,13 @@ def default_setup(bind: str | None) -> str:
     help="A PostgreSQL server; without it the daemon runs a private one in its data directory.",
 )
 @click.option(
+    "--database-url-file",
+    envvar="DATABASE_URL_FILE",
+    show_envvar=True,
+    type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+    help="A file that holds that URL, for a password that must not stand in the environment.",
+)
+@click.option(
     "--setup",
     type=click.Choice(["auto", "token"]),
     help="Make an admin key at the first start, or wait for a token.  [default: auto on loopback, else token]",
@@ -59,6 +83,7 @@ def serve(
     port: int | None,
     engine: str,
     database_url: str | None,
+    database_url_file: Path | None,
     setup: str | None,
 ) -> None:
     """Run the daemon.
@@ -73,7 +98,7 @@ def serve(
         bind=bind,
         port=port,
         engine=engine,
-        database_url=database_url,
+        database_url=_database_url(database_url, database_url_file),
         setup=setup or default_setup(bind),
     )
     ctx.exit(run_daemon(options))

@@ -267,3 +267,46 @@ def test_only_a_loopback_listener_sets_itself_up(bind: str | None, setup: str) -
 def test_wrong_use_of_serve_ends_with_two(bare: Revaer, served: list[ServeOptions], arguments: Sequence[str]) -> None:
     assert bare("serve", *arguments).code == 2
     assert served == []
+
+
+def test_the_database_may_come_from_a_file(
+    bare: Revaer, served: list[ServeOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql:///kept\n")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(file))
+
+    bare("serve")
+
+    assert served[0].database_url == "postgresql:///kept"
+
+
+@pytest.mark.parametrize(
+    ("content", "variables", "words"),
+    [
+        (b"", {}, "is empty"),
+        (b"\xff", {}, "cannot read"),
+        (None, {}, "does not exist"),
+        (b"postgresql:///x", {"DATABASE_URL": "postgresql:///y"}, "not both"),
+    ],
+)
+def test_a_file_without_a_usable_url_refuses_the_start(
+    bare: Revaer,
+    served: list[ServeOptions],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes | None,
+    variables: dict[str, str],
+    words: str,
+) -> None:
+    file = tmp_path / "url"
+    if content is not None:
+        file.write_bytes(content)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    outcome = bare("serve", "--database-url-file", str(file))
+
+    assert outcome.code == 2
+    assert words in " ".join(outcome.err.replace("│", " ").split())
+    assert served == []
