@@ -89,6 +89,23 @@ build-rel: build
     uv pip install --quiet --python "$folder/venv" --no-deps dist/*.whl
     cd "$folder" && venv/bin/revaer --version && venv/bin/revaer demo --size 16M
 
+# The container image, with docker, podman or buildah, whichever is there.
+docker-build *args:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    version="$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)"
+    revision="$(git rev-parse HEAD 2>/dev/null || echo unknown)"
+    created="$(git show -s --format=%cI HEAD 2>/dev/null || echo 1970-01-01T00:00:00Z)"
+    facts=(--build-arg "VERSION=$version" --build-arg "REVISION=$revision" --build-arg "CREATED=$created" -t "revaer:$version")
+    for engine in docker podman buildah; do
+        command -v "$engine" >/dev/null || continue
+        [[ $engine == docker ]] && ! docker info >/dev/null 2>&1 && continue
+        format=(); [[ $engine == docker ]] || format=(--format docker)  # else HEALTHCHECK is left out
+        exec "$engine" build "${format[@]}" "${facts[@]}" {{args}} .
+    done
+    echo "docker-build: install docker, podman or buildah first" >&2
+    exit 1
+
 # Run the daemon in this terminal.
 run *args:
     {{py}} revaer serve {{args}}
