@@ -17,6 +17,7 @@ from revaer.config.documents import AppProfile
 from revaer.config.messages import ConfigMessage, ConfigSnapshot, ReadConfiguration, ReadHistory
 from revaer.daemon.inforce import InForce
 from revaer.events import Event, HealthChanged, SettingsChanged
+from revaer.pauses import doubling
 from revaer.session.messages import Act, ApplySettings, Pause, SessionMessage, Snapshot
 from revaer.session.port import EngineSettings
 from revaer.trail import Cause, caused_by, current_cause
@@ -55,7 +56,7 @@ class FollowTiming:
 
     def backoff(self, failures: int) -> float:
         """Return the pause after so many failures in a row, counted from 1."""
-        return float(min(self.retry_longest, self.retry_first * 2.0 ** min(failures - 1, 30)))
+        return doubling(failures, self.retry_first, self.retry_longest)
 
 
 class SettingsFollower(Actor[Never]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from revaer.fsops import par2
 from revaer.fsops.archives.extract import extract_all
@@ -11,7 +12,10 @@ from revaer.fsops.errors import Refused
 from revaer.fsops.ports import Par2Set, Tools
 from revaer.fsops.tools import ToolBox
 from revaer.fsops.types import Extraction, Limits
+from revaer.fsops.volumes import reserve_at
 from revaer.selection.messages import SelectFunction
+
+Reserve: TypeAlias = Callable[[Path], int]
 
 
 class NodeExtractor:
@@ -19,10 +23,10 @@ class NodeExtractor:
 
     Args:
         tools: The tools.
-        reserve: Bytes that must stay free on a volume that is written to.
+        reserve: Tells how many bytes must stay free on the volume that a directory is on.
     """
 
-    def __init__(self, tools: ToolBox, reserve: int = 0) -> None:
+    def __init__(self, tools: ToolBox, reserve: Reserve) -> None:
         self._tools = tools
         self._reserve = reserve
 
@@ -47,7 +51,7 @@ class NodeExtractor:
             on_progress=on_progress,
             cancelled=cancelled,
             files=files,
-            reserve=self._reserve,
+            reserve=self._reserve(into),
         )
 
 
@@ -56,10 +60,10 @@ class NodePar2:
 
     Args:
         tools: The tools.
-        reserve: Bytes that must stay free on a volume that is written to.
+        reserve: Tells how many bytes must stay free on the volume that a directory is on.
     """
 
-    def __init__(self, tools: ToolBox, reserve: int = 0) -> None:
+    def __init__(self, tools: ToolBox, reserve: Reserve) -> None:
         self._tools = tools
         self._reserve = reserve
 
@@ -73,7 +77,7 @@ class NodePar2:
         cancelled: Callable[[], bool],
     ) -> tuple[Par2Set, ...]:
         """Verify every set; see `Par2.verify`."""
-        watch = par2.Watch(timeout, cancelled, on_progress, self._reserve)
+        watch = par2.Watch(timeout, cancelled, on_progress)
         given = frozenset(files)
         found = []
         for each in par2.find_sets(files):
@@ -96,19 +100,19 @@ class NodePar2:
         cancelled: Callable[[], bool],
     ) -> None:
         """Repair one set; see `Par2.repair`."""
-        watch = par2.Watch(timeout, cancelled, on_progress, self._reserve)
+        watch = par2.Watch(timeout, cancelled, on_progress, self._reserve(into))
         chosen = next((each for each in par2.find_sets(files) if each.index == found.index), None)
         if chosen is None:
             raise Refused("the PAR2 set is not there any more", path=found.index)
         par2.repair(root, into, chosen, self._tools, watch, frozenset(files))
 
 
-def node_tools(tools: ToolBox, select: SelectFunction, *, reserve: int = 0) -> Tools:
+def node_tools(tools: ToolBox, select: SelectFunction, *, reserve: Reserve = reserve_at) -> Tools:
     """Return everything that jobs use on this node.
 
     Args:
         tools: Finds external tools.
         select: The one matcher of patterns.
-        reserve: Bytes that must stay free on a volume that is written to.
+        reserve: Tells how many bytes must stay free on the volume that a directory is on.
     """
     return Tools(NodeExtractor(tools, reserve), NodePar2(tools, reserve), select)

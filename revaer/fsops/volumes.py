@@ -37,6 +37,12 @@ def reserve_of(total: int) -> int:
     return min(_RESERVE, total // _RESERVE_SHARE)
 
 
+def reserve_at(directory: Path) -> int:
+    """Return how many bytes stay free of the volume that a directory is on. Raises OSError."""
+    facts = os.statvfs(directory)
+    return reserve_of(facts.f_blocks * facts.f_frsize)
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """What was seen of a library.

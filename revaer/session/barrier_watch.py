@@ -12,12 +12,12 @@ import trio
 
 from actors import Bus
 from revaer.events import Event, FsOpsChanged, FsOpsCompleted, FsOpsFailed, FsOpsStarted, HealthChanged
+from revaer.pauses import doubling
 from revaer.resume.messages import ProcessingStage
 from revaer.session.barrier import BarrierDesk
 from revaer.session.core import Core
 from revaer.session.fsops_gate import FsOpsGate
 from revaer.session.messages import ActionRefused, SessionUnavailable
-from revaer.session.policy import backoff
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
 
@@ -96,7 +96,7 @@ class BarrierWatch:
 
     def _pause(self, failures: int) -> float:
         timing = self._core.timing
-        return backoff(failures, timing.retry, timing.retry_max) if failures else math.inf
+        return doubling(failures, timing.retry, timing.retry_max) if failures else math.inf
 
     async def _ask(self, torrent_ids: Iterable[TorrentId]) -> str:
         """Ask after some jobs; those that nothing could be learnt of stay due. Tells what was in the way of all."""

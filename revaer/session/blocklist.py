@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from actors import Reporter
+from revaer.pauses import doubling
 from revaer.session.address_ranges import AddressRanges
 from revaer.session.blocklist_fetch import Fetched, Fetcher, FetchFailed, HttpFetcher
 from revaer.session.blocklist_file import BlocklistFile, KeptList
@@ -211,7 +212,7 @@ class BlocklistKeeper:
 
     def _fail(self, url: str, error: Exception) -> None:
         self._failed_url, self._failures = url, self._failures + 1
-        pause = min(self._timing.blocklist_retry_max, self._timing.blocklist_retry * 2.0 ** min(self._failures - 1, 30))
+        pause = doubling(self._failures, self._timing.blocklist_retry, self._timing.blocklist_retry_max)
         self._retry_at = self._clock() + pause
         why = f"{type(error).__name__}" if isinstance(error, OSError) and not error.strerror else str(error)
         standing = (

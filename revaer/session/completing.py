@@ -10,10 +10,11 @@ from typing import Final
 
 import trio
 
+from revaer.pauses import doubling
 from revaer.session.barrier import BarrierDesk
 from revaer.session.core import Core
 from revaer.session.messages import ActionRefused, SessionUnavailable
-from revaer.session.policy import backoff, is_done
+from revaer.session.policy import is_done
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
 
@@ -66,7 +67,7 @@ class CompletionDesk:
     async def _enter(self, torrent: Torrent, failures: int) -> None:
         if not await self._attempt(torrent):
             timing = self._core.timing
-            pause = backoff(failures + 1, timing.retry, timing.retry_max)
+            pause = doubling(failures + 1, timing.retry, timing.retry_max)
             self._put(torrent, trio.current_time() + pause, failures + 1)
             return
         torrent.is_finishing = False

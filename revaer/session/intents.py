@@ -14,10 +14,10 @@ import structlog
 import trio
 
 from actors import Reporter
+from revaer.pauses import doubling
 from revaer.resume.messages import Intent, IntentConflict, ResumeRefusal, StoreUnavailable
 from revaer.session.catalogue import Catalogue
 from revaer.session.messages import ActionRefused, SessionRefusal, SessionUnavailable
-from revaer.session.policy import backoff
 from revaer.session.serial import Turns
 from revaer.session.store import Store, Uncertain
 from revaer.session.timing import Timing
@@ -158,7 +158,7 @@ class Intents:
                 continue
             failures += 1
             self._health.degraded(f"{self.owed} changes are not stored yet, the resume store is away")
-            await trio.sleep(backoff(failures, self._timing.retry, self._timing.retry_max))
+            await trio.sleep(doubling(failures, self._timing.retry, self._timing.retry_max))
 
     async def pay(self) -> bool:
         """Try to write everything owed; tell whether the store took all that was tried."""

@@ -49,12 +49,12 @@ class MagnetDesk:
         self._readmit = readmit
         self._refresh = refresh
         self._on_ready = on_ready
-        self._busy: dict[TorrentId, None] = {}
+        self._busy: set[tuple[str, TorrentId]] = set()
         self._losers: dict[TorrentId, TorrentId] = {}
 
     def arrived(self, event: MetadataArrived) -> None:
         """Take the engine's word that metadata came."""
-        self._begin(event.torrent_id, partial(self._take, event))
+        self._begin("metadata", event.torrent_id, partial(self._take, event))
 
     def conflict(self, event: TorrentsConflict) -> None:
         """Take the engine's word that two torrents are one: the newer leaves, the older begins afresh."""
@@ -62,11 +62,11 @@ class MagnetDesk:
         pair = [torrent for torrent in map(catalogue.get, (event.torrent_id, event.other_id)) if torrent is not None]
         if len(pair) == 2:
             older, newer = sorted(pair, key=_age)
-            self._begin(older.id, partial(self._displace, newer, older))
+            self._begin("conflict", older.id, partial(self._displace, newer, older))
 
     def lost(self, torrent: Torrent) -> None:
         """Get metadata again that the engine has and whose notification was dropped: the magnet enters afresh."""
-        self._begin(torrent.id, partial(self._again, torrent))
+        self._begin("again", torrent.id, partial(self._again, torrent))
 
     def left(self, gone: Torrent) -> None:
         """Let torrents go on that were duplicates of one that is gone."""
@@ -77,7 +77,7 @@ class MagnetDesk:
             del self._losers[loser]
             torrent = self._core.catalogue.get(loser)
             if torrent is not None and torrent.fault is not None and torrent.fault.kind is FaultKind.DUPLICATE:
-                self._begin(loser, partial(self._again, torrent))
+                self._begin("again", loser, partial(self._again, torrent))
 
     def clash(self, torrent: Torrent) -> bool:
         """Settle that the engine refused a torrent, when another one that it has is the same; tell whether one is.
@@ -104,16 +104,17 @@ class MagnetDesk:
         self._losers.pop(older.id, None)
         return await self._again(older)
 
-    def _begin(self, torrent_id: TorrentId, work: Callable[[], Awaitable[bool]]) -> None:
-        if torrent_id not in self._busy:
-            self._busy[torrent_id] = None
-            self._core.jobs.submit(partial(self._run, torrent_id, work))
+    def _begin(self, kind: str, torrent_id: TorrentId, work: Callable[[], Awaitable[bool]]) -> None:
+        """Do one kind of work for a torrent, once at a time; another kind waits for the torrent's turn, and is done."""
+        if (kind, torrent_id) not in self._busy:
+            self._busy.add((kind, torrent_id))
+            self._core.jobs.submit(partial(self._run, (kind, torrent_id), work))
 
-    async def _run(self, torrent_id: TorrentId, work: Callable[[], Awaitable[bool]]) -> None:
+    async def _run(self, key: tuple[str, TorrentId], work: Callable[[], Awaitable[bool]]) -> None:
         try:
             await self._until_done(work)
         finally:
-            self._busy.pop(torrent_id, None)
+            self._busy.discard(key)
 
     async def _until_done(self, work: Callable[[], Awaitable[bool]]) -> None:
         while not await work():

@@ -185,12 +185,6 @@ def files_claimed(
     return tuple(claimed)
 
 
-def backoff(attempt: int, first: float, longest: float) -> float:
-    """Return the pause in seconds after the `attempt`-th failure in a row, counted from 1: it doubles up to
-    `longest`."""
-    return float(min(longest, first * 2.0 ** min(attempt - 1, 30)))
-
-
 def reconciliation(remembered: Sequence[int], wished: Sequence[int], files: Sequence[FileEntry]) -> str | None:
     """Describe how a record's file priorities differ from the user's wish; None when they agree.
 

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 
+from revaer.pauses import doubling
 from revaer.resume.messages import Removing
 from revaer.session.core import Core
 from revaer.session.faults import unfinished_removal
 from revaer.session.messages import ActionRefused, RemoveTorrent, SessionUnavailable, UnknownTorrent
 from revaer.session.origin import current_request, on_behalf_of
-from revaer.session.policy import backoff
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
 
@@ -98,7 +98,7 @@ class RemoveDesk:
                     await self._retry(torrent_id)
             failures = failures + 1 if self._unfinished else 0
             if self._unfinished:
-                with trio.move_on_after(backoff(failures, self._core.timing.retry, self._core.timing.retry_max)):
+                with trio.move_on_after(doubling(failures, self._core.timing.retry, self._core.timing.retry_max)):
                     await self._news.wait()
 
     async def _retry(self, torrent_id: TorrentId) -> None:

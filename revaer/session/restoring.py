@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from revaer.events import SelectionReconciled
+from revaer.pauses import doubling
 from revaer.resume.messages import Intent, Recovered, Recovery
 from revaer.session.admitting import Admission
 from revaer.session.catalogue import hashes_of
@@ -17,7 +18,6 @@ from revaer.session.describe import differences, new_torrent
 from revaer.session.faults import refused
 from revaer.session.messages import ActionRefused, SessionRefusal, SessionUnavailable
 from revaer.session.planning import Plan
-from revaer.session.policy import backoff
 from revaer.session.torrent import Torrent
 
 log = structlog.get_logger(__name__)
@@ -84,7 +84,7 @@ class Restoration:
             except SessionRefusal as error:
                 failures += 1
                 self._report(f"the torrents of the last run cannot be loaded yet: {error}")
-                await trio.sleep(backoff(failures, self._core.timing.retry, self._core.timing.retry_max))
+                await trio.sleep(doubling(failures, self._core.timing.retry, self._core.timing.retry_max))
 
     async def _restore(self, recovery: Recovery) -> None:
         listed = await self._list(list(recovery.torrents), from_copies=recovery.from_copies)
@@ -138,7 +138,7 @@ class Restoration:
                     torrent.fault = refused(str(error))
                     self._refresh(torrent)
                     return
-            await trio.sleep(backoff(failures, self._core.timing.retry, self._core.timing.retry_max))
+            await trio.sleep(doubling(failures, self._core.timing.retry, self._core.timing.retry_max))
 
     async def _reconcile(self, recovery: Recovery) -> bool:
         """Make the list from copies agree with the database, which wins; tell whether all of it does."""

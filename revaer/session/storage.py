@@ -18,6 +18,7 @@ import msgspec
 import structlog
 import trio
 
+from revaer.pauses import doubling
 from revaer.session.core import Core
 from revaer.session.disk import Look
 from revaer.session.faults import (
@@ -29,7 +30,6 @@ from revaer.session.faults import (
     unusable_directory,
 )
 from revaer.session.messages import SessionRefusal
-from revaer.session.policy import backoff
 from revaer.session.port import EngineState, StorageFailed
 from revaer.session.reports import StorageReport
 from revaer.session.torrent import Torrent
@@ -289,7 +289,7 @@ class StorageWatch:
         self._news.set()
 
     def _pause(self, attempt: int) -> float:
-        return backoff(attempt, self._core.timing.retry, self._core.timing.retry_max)
+        return doubling(attempt, self._core.timing.retry, self._core.timing.retry_max)
 
     def _forget_recoveries(self, now: float) -> None:
         for torrent_id in [key for key, (_, at) in self._recovered.items() if now - at > RELAPSE]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from revaer.pauses import doubling
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -30,4 +32,4 @@ class Timing:
 
     def backoff(self, failures: int) -> float:
         """Return the pause after so many failures in a row, counted from 1."""
-        return float(min(self.retry_longest, self.retry_first * 2.0 ** min(failures - 1, 30)))
+        return doubling(failures, self.retry_first, self.retry_longest)

@@ -101,7 +101,7 @@ async def test_events_are_followed_across_a_kill_without_a_gap(
 
 @pytest.mark.drill
 async def test_a_download_is_followed_to_its_end(node: Daemon, revaer: Shell, metainfo: bytes) -> None:
-    added = await revaer("add", "-", "--seed-mode", "--output", "json", stdin=metainfo)
+    added = await revaer("add", "-", "--seed-mode", "--no-process", "--output", "json", stdin=metainfo)
     torrent_id = json.loads(added.out)["id"]
 
     followed = await revaer("status", torrent_id, "--follow")

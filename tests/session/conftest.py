@@ -196,6 +196,14 @@ class House:
         snapshot: CatalogueSnapshot = await self.ask(Snapshot())
         return snapshot
 
+    async def agree(self) -> None:
+        """The fold of the events is what a snapshot shows that no event has come after."""
+        snapshot = await self.snapshot()
+        while snapshot.seq != self.bus.seq:
+            snapshot = await self.snapshot()
+        self.reader.catch_up()
+        assert self.reader.views == {view.id: view for view in snapshot.views}
+
     async def view(self, torrent_id: TorrentId) -> TorrentView | None:
         return next((view for view in (await self.snapshot()).views if view.id == torrent_id), None)
 

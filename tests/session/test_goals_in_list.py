@@ -11,13 +11,6 @@ from tests.session.conftest import House
 from tests.support.torrents import magnet_for
 
 
-async def agree(house: House) -> None:
-    """The fold of the events is what a snapshot shows."""
-    snapshot = await house.snapshot()
-    house.reader.catch_up()
-    assert house.reader.views == {view.id: view for view in snapshot.views}
-
-
 @pytest.mark.parametrize(("ratio", "seconds"), [(2.5, 3600), (0.0, 0), (None, 60), (1.0, None), (None, None)])
 async def test_goals_outlive_everything_that_happens_to_a_torrent(
     house: House,
@@ -33,7 +26,7 @@ async def test_goals_outlive_everything_that_happens_to_a_torrent(
     await house.until(torrent_id, TorrentState.SEEDING)
     for action in (SetSequential(enable=True), SetRate(5_000, None), Pause(), Resume()):
         await house.ask(Act(torrent_id, action))
-        await agree(house)
+        await house.agree()
     descriptor = house.reader.views[torrent_id].descriptor
     assert (descriptor.seed_ratio_limit, descriptor.seed_time_limit) == (ratio, seconds)
     assert descriptor.completed_at is not None
@@ -46,11 +39,11 @@ async def test_reason_of_a_stop_is_an_event_and_no_failure(
     house.engine.world.seed(film)
     await house.until(torrent_id, TorrentState.SEEDING)
     await house.ask(Act(torrent_id, Pause(reason="the ratio 1 was reached")))
-    await agree(house)
+    await house.agree()
     state = house.reader.views[torrent_id].state
     assert (state.kind, state.message) == (TorrentState.COMPLETED, "the ratio 1 was reached")
     await house.ask(Act(torrent_id, Resume()))
-    await agree(house)
+    await house.agree()
     assert house.reader.views[torrent_id].state.message is None
 
 
@@ -61,7 +54,6 @@ async def test_fallback_slows_a_transfer_and_changes_no_list(
     await house.ask(CapTorrents({view.id: Rates(10_000, None)}))
     house.engine.world.seed(film, rate=1_000_000)
     await house.settle(lambda: house.engine.figures().download_bps == 10_000)
-    await agree(house)
-    house.reader.catch_up()
+    await house.agree()
     assert house.reader.views[view.id].descriptor.max_download_bps is None
     assert "metadata_updated" not in house.reader.kinds(view.id)

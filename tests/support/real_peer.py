@@ -31,7 +31,12 @@ def loopback(*, extra: Mapping[str, int | bool | str] | None = None, **changes: 
         "limit_local_peers": True,
         "expected_torrents": 100,
     }
-    own: dict[str, int | bool | str] = {"allow_multiple_connections_per_ip": True, "min_reconnect_time": 1}
+    # A peer that hung up (two halves of a hybrid met it at once) is dialled again however often that happens.
+    own: dict[str, int | bool | str] = {
+        "allow_multiple_connections_per_ip": True,
+        "min_reconnect_time": 1,
+        "max_failcount": 1_000,
+    }
     return EngineSettings(**(fields | changes), extra=own | dict(extra or {}))
 
 

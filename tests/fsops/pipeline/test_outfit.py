@@ -34,3 +34,15 @@ def test_broken_zip_file_fails_with_its_name(world: World) -> None:
     assert report.error.path is not None
     assert "a.zip" in report.error.path
     assert not (world.library / "Show").exists()
+
+
+def test_extraction_leaves_the_volume_its_reserve(world: World) -> None:
+    job = world.torrent({"a.zip": zipped({"x": b"x" * 1000})})
+    full = node_tools(ToolBox(()), evaluate, reserve=lambda _: 1 << 60)
+
+    report = run_job(job, Policy(), world.paths, full)
+
+    assert report.error is not None
+    assert report.error.retryable
+    assert "below the reserve" in report.error.message
+    assert run_job(job, Policy(), world.paths, node_tools(ToolBox(()), evaluate)).error is None
