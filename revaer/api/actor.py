@@ -34,8 +34,8 @@ from revaer.config.messages import ConfigMessage
 from revaer.database.messages import DatabaseStatus
 from revaer.events import Event
 from revaer.fsops.messages import FsOpsMessage
-from revaer.security.messages import Authenticator
 from revaer.journal.messages import JournalMessage
+from revaer.security.messages import Authenticator
 from revaer.session.messages import SessionMessage
 from revaer.telemetry.messages import Metrics, Sources
 from revaer.throttle.messages import ThrottleMessage

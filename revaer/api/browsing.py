@@ -59,7 +59,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of a directory, in the order of the bytes of names; `next` is the name to go on behind, None if none is."""
+    """A page of a directory, in the order of the bytes of names; `next` is the name to go on behind, or None."""
 
     path: str
     entries: tuple[Entry, ...]

@@ -75,8 +75,8 @@ class Page:
     """Some torrents, and the cursor of the page after; None at the end.
 
     Attributes:
-        basis: what the page rests on beside the torrents as they are: two pages of one query with the same basis and the
-            same version of the read model are the same.
+        basis: what the page rests on beside the torrents as they are: two pages of one query with the same basis and
+            the same version of the read model are the same.
     """
 
     views: Sequence[TorrentView]

@@ -19,7 +19,6 @@ from revaer.api.problems import CONTENT_TYPE, Problem, explain_status
 from revaer.api.ws_stream import SocketStream
 from revaer.types import new_torrent_id
 
-
 _VERSIONS: Final = (b"1.0", b"1.1")
 
 

@@ -63,7 +63,7 @@ WRITE_STALL_SECONDS: Final = 30.0
 """A client that takes nothing for this long is disconnected."""
 KEEP_ALIVE_SECONDS: Final = 75.0
 CONNECTIONS: Final = 4096
-"""Connections beyond which, or beyond half of the open files that the system allows, idle ones make room for new ones."""
+"""Beyond these, or half of the open files that the system allows, idle connections make room for new ones."""
 HANDSHAKE_SECONDS: Final = 10.0
 OFF_LOOP_BYTES: Final = 128 * 1024
 """Bodies above this size are parsed in a worker."""

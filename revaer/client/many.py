@@ -46,8 +46,9 @@ class Outcome:
         if document.get("problem") is not None:
             fields = documents.as_document(document["problem"], "`problem`")
             problem = Problem(problem_document(fields, documents.whole(fields, "status")))
-        names = (documents.optional_text(document, name) for name in ("id", "info_hash"))
-        return cls(*names, torrent=torrent, problem=problem, document=document)
+        identity = documents.optional_text(document, "id")
+        info_hash = documents.optional_text(document, "info_hash")
+        return cls(identity, info_hash, torrent, problem, document)
 
 
 class Many:

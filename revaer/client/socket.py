@@ -38,8 +38,8 @@ class EventSocket:
     ends it.
 
     Attributes:
-        position: the id of the last event handed out, or of a later one up to which nothing that is wanted came; give it
-            to another socket as `since` to go on from there.
+        position: the id of the last event handed out, or of a later one up to which nothing that is wanted came; give
+            it to another socket as `since` to go on from there.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What authoring asks of the rest of the daemon: whether it would take a new `.torrent` in, and what it must keep out."""
+"""What authoring asks of the rest of the daemon: whether it would take a new `.torrent`, and what to keep out."""
 
 from __future__ import annotations
 

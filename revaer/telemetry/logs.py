@@ -1,8 +1,8 @@
 """Structured logs: one event name per line with fields, as JSON or for a console, secrets masked.
 
-Code says `log = structlog.get_logger("revaer.<slice>")` and `log.info("event_name", field=value)`. What the work at hand
-is about is added to every line of the task and of what it starts: `actor` and `generation`, `request_id`, `torrent_id`
-(`revaer.telemetry.escort`, `revaer.trail`), and in a trace its `trace_id`.
+Code says `log = structlog.get_logger("revaer.<slice>")` and `log.info("event_name", field=value)`. What the work at
+hand is about is added to every line of the task and of what it starts: `actor` and `generation`, `request_id`,
+`torrent_id` (`revaer.telemetry.escort`, `revaer.trail`), and in a trace its `trace_id`.
 """
 
 from __future__ import annotations

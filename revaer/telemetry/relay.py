@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import orjson
 import trio
@@ -44,7 +44,7 @@ class LineListener:
         self._token = trio.lowlevel.current_trio_token()
         self._lot = trio.lowlevel.ParkingLot()
 
-    def __enter__(self) -> LineListener:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -13,6 +13,7 @@ import structlog
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from revaer.api.outlet import Outlet
 from revaer.telemetry.logs import configure_logs
 from revaer.telemetry.relay import LINE_BYTES, LINES, RELAY, LineRelay, unheard
 from tests.api.conftest import ADMIN, READER, Running, StartApi
@@ -61,7 +62,9 @@ async def test_lines_come_with_their_fields(api: Running) -> None:
 
 async def test_secrets_are_masked(api: Running) -> None:
     async with reading(api) as reader:
-        log.info("leak", password="hunter2", detail=f"key {ADMIN} in http://u:p@h/?ticket=abc&passkey=def", ticket="xyz")
+        log.info(
+            "leak", password="hunter2", detail=f"key {ADMIN} in http://u:p@h/?ticket=abc&passkey=def", ticket="xyz"
+        )
         told = str(await line(reader, "leak"))
     for secret in ("hunter2", ADMIN.secret, ":p@", "abc", "def", "xyz"):
         assert secret not in told
@@ -69,10 +72,7 @@ async def test_secrets_are_masked(api: Running) -> None:
 
 async def test_a_traceback_is_one_line(api: Running) -> None:
     async with reading(api) as reader:
-        try:
-            raise RuntimeError("drill")
-        except RuntimeError:
-            log.exception("failed")
+        log.error("failed", exc_info=RuntimeError("drill"))
         assert "RuntimeError: drill" in (await line(reader, "failed"))["exception"]
 
 
@@ -101,8 +101,6 @@ async def test_lines_of_other_threads_come_too(api: Running) -> None:
 
 async def test_it_does_not_hear_itself(start_api: StartApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every write is logged here, as a debugger might: the stream stays silent all the same."""
-    from revaer.api.outlet import Outlet
-
     write = Outlet.write
 
     async def telling(self: Outlet, data: bytes) -> None:

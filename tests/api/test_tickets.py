@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import trio
 
+from revaer.config.documents import AppProfile
+from revaer.config.messages import Configuration
 from tests.api.conftest import ADMIN, READER, Running, StartApi, make_view
 from tests.support.frame_reader import Reader
 from tests.support.web_socket import connected, refusal
@@ -168,7 +170,4 @@ async def test_where_no_key_is_needed_none_is_kept(start_api: StartApi, free: An
 @pytest.fixture
 def free() -> Any:
     """A configuration that asks local callers for no key."""
-    from revaer.config.documents import AppProfile
-    from revaer.config.messages import Configuration
-
     return Configuration(app_profile=AppProfile(auth_mode="none", local_networks=["127.0.0.0/8"]))

@@ -46,7 +46,7 @@ def test_an_added_torrent_is_there_and_a_removed_one_is_not(mirror: Mirror) -> N
 
 
 def test_progress_replaces_the_figures(mirror: Mirror) -> None:
-    figures = {
+    figures: dict[str, Any] = {
         "progress": {"bytes_downloaded": 5, "bytes_total": 10, "percent_complete": 50.0},
         "rates": {"download_bps": 7, "upload_bps": 0, "ratio": 0.0},
         "totals": {"downloaded_bytes": 5, "uploaded_bytes": 0, "seeding_seconds": 0},

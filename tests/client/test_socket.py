@@ -170,9 +170,7 @@ async def test_who_wants_snapshots_gets_another_one_after_a_cut(
     assert subscriptions(api)[1] | {"filter": {}} == {"op": "subscribe", "filter": {}, "snapshot": True, "since": "1-1"}
 
 
-async def test_a_reset_is_told_and_becomes_the_new_position(
-    api: FakeApi, client: Client, impatient: Backoff
-) -> None:
+async def test_a_reset_is_told_and_becomes_the_new_position(api: FakeApi, client: Client, impatient: Backoff) -> None:
     api.sockets.append([{"op": "reset", "reason": "gone", "snapshot": "/v1/torrents", "id": "3-7"}, Close(1001)])
     api.sockets.append([event("3-8", "completed")])
 
@@ -259,7 +257,9 @@ async def test_a_refusal_that_may_pass_is_waited_for(api: FakeApi, client: Clien
 async def test_a_refusal_that_does_not_pass_ends_the_iteration(
     api: FakeApi, client: Client, impatient: Backoff
 ) -> None:
-    api.sockets.append([event("1-1", "completed"), lambda: api.next_answers.append(problem(401, "Unauthorized")), Close(1008)])
+    api.sockets.append(
+        [event("1-1", "completed"), lambda: api.next_answers.append(problem(401, "Unauthorized")), Close(1008)]
+    )
 
     async with client.socket(backoff=impatient) as socket:
         await anext(socket)

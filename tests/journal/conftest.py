@@ -75,9 +75,7 @@ def entry(epoch: int, seq: int, **changes: Any) -> Entry:
 
 def make_bus(**options: Any) -> Bus[Event]:
     """A bus as the daemon has it."""
-    return Bus(
-        key=coalescing_key, merge=merge, fences=fences, retain=is_journaled, annotate=FactBook().note, **options
-    )
+    return Bus(key=coalescing_key, merge=merge, fences=fences, retain=is_journaled, annotate=FactBook().note, **options)
 
 
 @dataclass

@@ -121,7 +121,7 @@ def open_collector(port: int = 0) -> Iterator[Collector]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
             """Say nothing."""
 
     class Server(ThreadingHTTPServer):

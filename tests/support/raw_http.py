@@ -98,7 +98,7 @@ async def say(port: int, data: bytes, *, eof: bool = False) -> RawAnswer:
         return await connection.answer()
 
 
-def request(target: str, *, method: str = "GET", key: object = None, body: bytes = b"", **headers: str) -> bytes:
+def request(target: str, body: bytes = b"", *, method: str = "GET", key: object = None, **headers: str) -> bytes:
     """A request as it should be, but for what is asked for; underscores in names of headers become dashes."""
     said = {"host": "localhost", **{name.replace("_", "-"): value for name, value in headers.items()}}
     if key is not None:

@@ -1,5 +1,5 @@
-"""The client's event socket and the API's, joined in memory: a wire that a test holds up and cuts, in the middle of what
-is on its way."""
+"""The client's event socket and the API's, joined in memory: a wire that a test holds up and cuts, in the
+middle of what is on its way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import trio
 
 from actors import Bus, Health
 from revaer.api.call import Call
-from revaer.api.errors import ApiError, ClientGone
+from revaer.api.errors import ClientGone
 from revaer.api.event_socket import serve_events
 from revaer.api.pages import Pages
 from revaer.api.readmodel import ReadModel
@@ -57,7 +57,9 @@ class Truth:
         elif isinstance(event, TorrentRemoved):
             del self.views[event.torrent_id]
         else:
-            self.views.update({one: fold(view, event, stamped.at) for one, view in self.views.items() if about(event, one)})
+            self.views.update(
+                {one: fold(view, event, stamped.at) for one, view in self.views.items() if about(event, one)}
+            )
 
     def start_anew(self, *, without: TorrentId | None = None) -> None:
         """Crash and come back, perhaps without a torrent whose removal nobody told."""
@@ -177,13 +179,13 @@ class Wire:
     ) -> None:
         head: Any = {"method": "GET", "path": "/v1/events/ws", "query_string": b"", "headers": [], "client": ("::1", 1)}
         outlet: Any = _Outlet(told)
-        socket = Socket(Call(head, said.receive), outlet, said.receive, _ignore, lambda _: None)  # type: ignore[arg-type]  # what it uses of ASGI is there
+        socket = Socket(Call(head, said.receive), outlet, said.receive, _ignore, lambda _: None)
         async with said, told:
             with scope:
                 try:
-                    await serve_events(Call(head, said.receive), services, socket)  # type: ignore[arg-type]  # as above
-                except ApiError as error:
-                    assert isinstance(error, ClientGone), error
+                    await serve_events(Call(head, said.receive), services, socket)
+                except ClientGone:
+                    return
 
 
 class _Outlet:

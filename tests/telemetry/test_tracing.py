@@ -26,7 +26,9 @@ VALID = "00-" + "0af7651916cd43dd8448eb211c80319c" + "-b7ad6b7169203331-01"
 def test_nothing_is_made_while_nobody_traces() -> None:
     assert not is_tracing()
     with entrance("call") as outer, span("step") as inner:
-        assert outer is inner is current_span() is None
+        assert outer is None
+        assert inner is None
+        assert current_span() is None
 
 
 def test_step_of_nothing_is_nothing(tracer: MemoryTracer) -> None:

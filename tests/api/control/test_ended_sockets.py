@@ -19,7 +19,9 @@ ALLOWED_SECONDS = 2.0
 
 
 @asynccontextmanager
-async def listening(node: Node, key: ApiKey | str | None = READER, *, path: str = "/v1/events/ws") -> AsyncIterator[WebSocket]:
+async def listening(
+    node: Node, key: ApiKey | str | None = READER, *, path: str = "/v1/events/ws"
+) -> AsyncIterator[WebSocket]:
     """A subscriber."""
     async with connected(node.port, path, key=key) as socket:
         await socket.send({"op": "subscribe", "filter": {"event": ["torrent_added"]}})
@@ -118,7 +120,9 @@ async def test_many_who_come_at_once_do_not_slip_past_the_limit(node: Node, monk
 
     async def come(path: str) -> None:
         async with await trio.open_tcp_stream("127.0.0.1", node.port) as stream:
-            upgrade = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: x\r\n"
+            upgrade = (
+                "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: x\r\n"
+            )
             head = f"GET {path} HTTP/1.1\r\nhost: localhost\r\nx-revaer-api-key: {READER}\r\n"
             await stream.send_all((head + (upgrade if path.endswith("ws") else "") + "\r\n").encode())
             statuses.append(int((await stream.receive_some())[9:12]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import trio
@@ -10,7 +11,7 @@ import trio
 from tests.api.conftest import ADMIN, Running, StartApi
 from tests.support.raw_http import RawConnection, raw_connection, request, say
 
-JSON = {"content_type": "application/json"}
+JSON: dict[str, Any] = {"content_type": "application/json"}
 
 
 @pytest.fixture(autouse=True)
@@ -192,7 +193,9 @@ async def test_who_leaves_in_the_middle_of_an_upload_is_forgotten(api: Running) 
 
 async def test_who_expects_to_go_on_is_told_to(api: Running) -> None:
     body = b'{"magnet":"no magnet"}'
-    head = request("/v1/torrents", method="POST", key=ADMIN, content_length=str(len(body)), expect="100-continue", **JSON)
+    head = request(
+        "/v1/torrents", method="POST", key=ADMIN, content_length=str(len(body)), expect="100-continue", **JSON
+    )
     async with raw_connection(api.settings.port) as connection:
         await connection.send(head)
         with trio.fail_after(5):

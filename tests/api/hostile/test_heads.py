@@ -87,7 +87,7 @@ async def test_a_header_that_is_too_long_is_a_problem_however_long(api: Running,
 
 
 async def test_too_many_headers_are_a_problem(api: Running) -> None:
-    answer = await say(api.settings.port, request("/health", **{f"x_{n}": "y" * 20 for n in range(5000)}))
+    answer = await say(api.settings.port, request("/health", b"", **{f"x_{n}": "y" * 20 for n in range(5000)}))
     assert answer.status == 400
     assert answer.problem
 
@@ -173,7 +173,9 @@ async def trickle_headers(port: int) -> None:
 
 async def test_http_1_0_is_served_and_closed(api: Running) -> None:
     async with raw_connection(api.settings.port) as connection:
-        await connection.send(f"GET /v1/torrents HTTP/1.0\r\nhost: localhost\r\nx-revaer-api-key: {READER}\r\n\r\n".encode())
+        await connection.send(
+            f"GET /v1/torrents HTTP/1.0\r\nhost: localhost\r\nx-revaer-api-key: {READER}\r\n\r\n".encode()
+        )
         answer = await connection.answer()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert await connection.rest() == b""
@@ -181,7 +183,9 @@ async def test_http_1_0_is_served_and_closed(api: Running) -> None:
 
 async def test_an_event_stream_over_http_1_0_ends_with_its_connection(start_api: StartApi) -> None:
     async with start_api() as api, raw_connection(api.settings.port) as connection:
-        await connection.send(f"GET /v1/events HTTP/1.0\r\nhost: localhost\r\nx-revaer-api-key: {READER}\r\n\r\n".encode())
+        await connection.send(
+            f"GET /v1/events HTTP/1.0\r\nhost: localhost\r\nx-revaer-api-key: {READER}\r\n\r\n".encode()
+        )
         while b"retry: 2000\n" not in connection.raw:
             assert await connection._more()
         assert b"transfer-encoding" not in connection.raw

@@ -1,11 +1,12 @@
-"""Applying the events after a snapshot gives the catalogue exactly, whatever happens to the catalogue, to the wire and to
-the daemon meanwhile. The client's own mirror does the applying."""
+"""Applying the events after a snapshot gives the catalogue exactly, whatever happens to the catalogue, the wire and the
+daemon meanwhile. The client's own mirror does the applying."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 import trio
 from hypothesis import given, settings
@@ -13,8 +14,6 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from revaer.api.views import torrent_document
-from revaer.client import Lagged, Reset, Snapshot
-from revaer.client.queries import EventFilter
 from revaer.events import (
     Completed,
     FilesDiscovered,
@@ -107,7 +106,9 @@ class Game:
     async def do_describe(self, argument: Any) -> None:
         who, name, tags = argument
         if (view := self.view(who)) is not None:
-            descriptor = replace(view.descriptor, name=name, tags=tags, category=name, queue_position=self.count % 2 or None)
+            descriptor = replace(
+                view.descriptor, name=name, tags=tags, category=name, queue_position=self.count % 2 or None
+            )
             self.node.truth.publish(MetadataUpdated(view.id, descriptor, ("name", "tags")))
 
     async def do_complete(self, argument: Any) -> None:
@@ -155,8 +156,6 @@ class Game:
 
 def listed(documents: dict[str, Any]) -> dict[str, Any]:
     """As JSON has it, which knows no tuples and no enumerations."""
-    import orjson
-
     found: dict[str, Any] = orjson.loads(orjson.dumps(documents))
     return found
 

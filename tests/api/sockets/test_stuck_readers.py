@@ -49,9 +49,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("revaer.api.outlet.WRITE_STALL_SECONDS", 0.3)
 
 
-async def test_who_stops_reading_is_closed_with_1013(
-    start_api: StartApi, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_who_stops_reading_is_closed_with_1013(start_api: StartApi, capsys: pytest.CaptureFixture[str]) -> None:
     async with start_api() as api, mute(api) as socket:
         await fill(api)
         await until_gone(api)

@@ -34,7 +34,9 @@ class Shaker:
             known = list(api.catalogue.views)
             for start in range(0, len(known), TORRENTS // 10):
                 batch = known[start : start + TORRENTS // 10]
-                api.catalogue.progress({one: Progress(percent_complete=float(turn), download_bps=start) for one in batch})
+                api.catalogue.progress(
+                    {one: Progress(percent_complete=float(turn), download_bps=start) for one in batch}
+                )
                 await self._breathe()
             for one in known[turn :: TORRENTS // 50]:
                 api.catalogue.change_state(one, TorrentState.SEEDING)
@@ -80,7 +82,7 @@ async def test_the_mirror_of_ten_thousand_torrents_is_their_list(start_api: Star
         assert set(kinds[1:]) == {Event}
         assert kinds.count(Event) > ROUNDS * 500
         rows = await whole_list(api)
-        shown = {one: dict(torrent.document) for one, torrent in mirror.torrents.items()}
+        shown = {str(one): dict(torrent.document) for one, torrent in mirror.torrents.items()}
     assert shown.keys() == rows.keys()
     late = {one: row["last_updated"] for one, row in shown.items()}
     assert all(shown[one] == row | {"last_updated": late[one]} for one, row in rows.items())
