@@ -63,6 +63,14 @@ test-tools *args:
 drill *args:
     {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli tests/daemon
 
+# Write the OpenAPI document of this code to docs/api/openapi.json; a test fails when the two differ.
+api-export:
+    {{py}} python -m revaer.api.openapi docs/api/openapi.json
+
+# Fuzz every call of a live daemon for longer: `just fuzz`, or `just fuzz --minutes 30 --seed 7`.
+fuzz *args:
+    {{py}} python -m tests.fuzz {{args}}
+
 # Coverage: 85 % with branches overall, 100 % of the actor engine.
 cov *args:
     {{py}} pytest -q {{spread}} -m '{{quick}}' --cov --cov-branch --cov-report= {{args}}
@@ -105,6 +113,10 @@ docker-build *args:
     done
     echo "docker-build: install docker, podman or buildah first" >&2
     exit 1
+
+# Write docs/cli.md from the command tree.
+docs-cli:
+    {{py}} python -m revaer.cli.manual > docs/cli.md
 
 # Run the daemon in this terminal.
 run *args:

@@ -21,6 +21,7 @@ from actors.errors import (
     StopExpired,
     TaskCancelled,
 )
+from actors.escort import NO_DUTY, Duty, Escort
 from actors.faults import collapse, describe
 from actors.health import ComponentHealth, Health, HealthState, Reporter, Transition
 from actors.mailbox import MailboxStatistics
@@ -31,6 +32,7 @@ from actors.supervisor import Supervisor
 from actors.wakeup import WakeSource
 
 __all__ = [
+    "NO_DUTY",
     "Actor",
     "ActorDown",
     "ActorError",
@@ -42,6 +44,8 @@ __all__ = [
     "ChildStatus",
     "ComponentHealth",
     "Context",
+    "Duty",
+    "Escort",
     "Handled",
     "Health",
     "HealthState",

@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import trio
 
@@ -21,12 +21,14 @@ class Stamped(Generic[E]):
         at: when it was published, Unix seconds.
         event: the event; for a coalesced one the merge of all it stands for.
         request_id: the request that caused it, if any.
+        note: what the bus's `annotate` said of it; None without one.
     """
 
     seq: int
     at: float
     event: E
     request_id: str | None = None
+    note: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Subscription(Generic[E]):
 
     Attributes:
         complete: False when a replay was asked for that the bus cannot give without gaps; nothing is replayed then.
+        lagged: events dropped so far.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Subscription(Generic[E]):
         leave: Callable[["Subscription[E]"], None],
     ) -> None:
         self.complete = replay is not None
+        self.lagged = 0
         self._name = name
         self._capacity = capacity
         self._replay = replay or deque()
@@ -88,7 +92,6 @@ class Subscription(Generic[E]):
         self._buffer: OrderedDict[Hashable, Stamped[E]] = OrderedDict()
         self._fences = 0
         self._missed = 0
-        self._lagged = 0
         self._peak = 0
         self._closed = False
         self._error: Exception | None = None
@@ -126,6 +129,39 @@ class Subscription(Generic[E]):
             return self._buffer.popitem(last=False)[1]
         return None
 
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the next item comes from the ring."""
+        return bool(self._replay)
+
+    @property
+    def has_next(self) -> bool:
+        """Whether `try_next` has something now."""
+        return bool(self._replay or self._missed or self._buffer)
+
+    async def wait(self) -> bool:
+        """Wait until there is an item or the end, or somebody calls `nudge`; for who takes items by `try_next`.
+
+        Does not yield to other tasks when there is something already.
+
+        Returns:
+            False when nothing is left and nothing more will come.
+
+        Raises:
+            Exception: what a faulty filter or merge raised; it ended the subscription.
+        """
+        if not (self.has_next or self._closed):
+            await self._lot.park()
+        if self.has_next:
+            return True
+        if self._error is not None:
+            raise self._error
+        return not self._closed
+
+    def nudge(self) -> None:
+        """Wake who waits, though there may be nothing."""
+        self._lot.unpark_all()
+
     def close(self) -> None:
         """Leave the bus and drop what is buffered; iteration ends. May be called again."""
         self._replay.clear()
@@ -161,12 +197,12 @@ class Subscription(Generic[E]):
         older = self._buffer.get(slot)
         if older is not None:
             event = self._merge(older.event, stamped.event)
-            stamped = Stamped(stamped.seq, stamped.at, event, stamped.request_id)
+            stamped = Stamped(stamped.seq, stamped.at, event, stamped.request_id, stamped.note)
             del self._buffer[slot]
         elif len(self._buffer) >= self._capacity:
             self._buffer.popitem(last=False)
             self._missed += 1
-            self._lagged += 1
+            self.lagged += 1
         self._buffer[slot] = stamped
         self._peak = max(self._peak, len(self._buffer))
         self._lot.unpark_all()
@@ -174,7 +210,7 @@ class Subscription(Generic[E]):
     def statistics(self) -> SubscriberStatistics:
         """Return the figures of this moment."""
         return SubscriberStatistics(
-            self._name, len(self._replay) + len(self._buffer), self._peak, self._capacity, self._lagged
+            self._name, len(self._replay) + len(self._buffer), self._peak, self._capacity, self.lagged
         )
 
 
@@ -189,6 +225,8 @@ class Bus(Generic[E]):
             something that it began or ended. None is by default.
         clock: Unix seconds.
         retain: whether an event goes into the ring; by default when its key is None.
+        annotate: called once with each event, in the order of publication; what it returns is stamped on the event as
+            its `note`: facts that hold at this event and may not a moment later.
     """
 
     def __init__(
@@ -200,6 +238,7 @@ class Bus(Generic[E]):
         fences: Callable[[E], bool] = lambda _: False,
         clock: Callable[[], float] = time.time,
         retain: Callable[[E], bool] | None = None,
+        annotate: Callable[[E], Any] = lambda _: None,
     ) -> None:
         self.seq = 0
         self._key = key
@@ -207,22 +246,26 @@ class Bus(Generic[E]):
         self._fences = fences
         self._clock = clock
         self._retain = retain
+        self._annotate = annotate
+        self._lagged = 0
         self._ring: deque[Stamped[E]] = deque()
         self._ring_size = ring
         self._evicted = 0
         self._closed = False
         self._subscriptions: dict[Subscription[E], None] = {}
+        self._merged: dict[int, tuple[E, E]] = {}
 
     def publish(self, event: E, *, request_id: str | None = None) -> Stamped[E]:
         """Number `event`, retain it and buffer it for every subscriber; never waits."""
         key, fences = self._key(event), self._fences(event)
         retained = key is None if self._retain is None else self._retain(event)
         self.seq += 1
-        stamped = Stamped(self.seq, self._clock(), event, request_id)
+        stamped = Stamped(self.seq, self._clock(), event, request_id, self._annotate(event))
         if retained:
             self._remember(stamped)
         for subscription in tuple(self._subscriptions):
             subscription.push(stamped, key, fences=fences)
+        self._merged.clear()
         return stamped
 
     def subscribe(
@@ -247,7 +290,7 @@ class Bus(Generic[E]):
             name,
             capacity=capacity,
             replay=self._replay(since, wants),
-            merge=self._merge,
+            merge=self._merge_once,
             wants=wants,
             leave=self._forget,
         )
@@ -255,6 +298,11 @@ class Bus(Generic[E]):
         if self._closed:
             subscription.end()
         return subscription
+
+    @property
+    def lagged(self) -> int:
+        """How many events subscribers missed so far because they were too slow, those who left included."""
+        return self._lagged + sum(subscription.lagged for subscription in self._subscriptions)
 
     def subscribers(self) -> tuple[SubscriberStatistics, ...]:
         """Return the figures of all subscribers."""
@@ -266,8 +314,17 @@ class Bus(Generic[E]):
         for subscription in tuple(self._subscriptions):
             subscription.end()
 
+    def _merge_once(self, older: E, newer: E) -> E:
+        """Merge two events for all subscribers that buffer the older one: they share it, not only its value."""
+        known = self._merged.get(id(older))
+        if known is None:
+            known = self._merged[id(older)] = (older, self._merge(older, newer))
+        return known[1]
+
     def _forget(self, subscription: Subscription[E]) -> None:
-        self._subscriptions.pop(subscription, None)
+        if subscription in self._subscriptions:
+            del self._subscriptions[subscription]
+            self._lagged += subscription.lagged
 
     def _remember(self, stamped: Stamped[E]) -> None:
         self._ring.append(stamped)

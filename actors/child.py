@@ -8,6 +8,7 @@ import trio
 
 from actors.actor import Actor
 from actors.errors import RestartLimit, StartFailed
+from actors.escort import NOBODY, Escort
 from actors.faults import Guard, describe
 from actors.generation import Generation
 from actors.health import Reporter
@@ -73,6 +74,7 @@ class Child:
         escalate: called once when it cannot be kept alive.
         on_crash: called when a generation ended other than orderly.
         on_restart: called when it is up again after a crash.
+        escort: accompanies its work.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Child:
         escalate: Callable[[BaseException], None],
         on_crash: Observer | None = None,
         on_restart: Observer | None = None,
+        escort: Escort = NOBODY,
     ) -> None:
         self.spec = spec
         self._health = health
@@ -91,6 +94,7 @@ class Child:
         self._escalate = escalate
         self._on_crash = on_crash or _ignore
         self._on_restart = on_restart or _ignore
+        self._escort = escort
         self._generation: Generation | None = None
         self._cause: BaseException | None = None
         self._was_up = False
@@ -148,7 +152,8 @@ class Child:
 
     async def _run_generation(self) -> None:
         spec = self.spec
-        generation = Generation(spec.ref, spec.factory, self._health.beside("actor"), spec.start_within)
+        health = self._health.beside("actor")
+        generation = Generation(spec.ref, spec.factory, health, spec.start_within, self._escort)
         self._generation = generation
         await generation.run(self._note_up)
         self._generation = None

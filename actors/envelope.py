@@ -1,6 +1,7 @@
 """One message on its way through a mailbox, and the asker who waits for its reply."""
 
 import math
+from contextvars import copy_context
 from typing import Any
 
 import outcome
@@ -8,16 +9,17 @@ import trio
 
 
 class Envelope:
-    """A message, its deadline (trio time) and, when it was asked, the place its reply goes to.
+    """A message, its deadline (trio time), its sender's context and, when it was asked, the place its reply goes to.
 
     A reply is settled once: the first of answer, refusal, actor down and abandonment wins.
     """
 
-    __slots__ = ("_outcome", "_task", "deadline", "message")
+    __slots__ = ("_outcome", "_task", "deadline", "message", "sender")
 
     def __init__(self, message: object, deadline: float = math.inf) -> None:
         self.message = message
         self.deadline = deadline
+        self.sender = copy_context()
         self._outcome: outcome.Outcome[Any] | None = None
         self._task: trio.lowlevel.Task | None = None
 

@@ -16,6 +16,7 @@ import trio
 from actors.actor import Actor, Context
 from actors.envelope import Envelope
 from actors.errors import Refused, ReplyMissing, StartFailed, StopExpired, TaskCancelled
+from actors.escort import NOBODY, Duty, Escort
 from actors.faults import Guard, collapse, describe
 from actors.health import Reporter
 from actors.message import Answer, Later, Request
@@ -33,13 +34,19 @@ class Generation:
         factory: makes the instance.
         health: where the instance reports its condition.
         start_within: seconds `on_start` may take.
+        escort: accompanies its work.
 
     Attributes:
         cause: why it ended, None when it ended orderly; to be read after `run`.
     """
 
     def __init__(
-        self, ref: ActorRef[Any], factory: Callable[[], Actor[Any]], health: Reporter, start_within: float
+        self,
+        ref: ActorRef[Any],
+        factory: Callable[[], Actor[Any]],
+        health: Reporter,
+        start_within: float,
+        escort: Escort = NOBODY,
     ) -> None:
         self.cause: BaseException | None = None
         self._ref = ref
@@ -47,6 +54,8 @@ class Generation:
         self._factory = factory
         self._health = health
         self._start_within = start_within
+        self._escort = escort
+        self._number = 0
         self._scope = trio.CancelScope()
         self._work: trio.Nursery | None = None
         self._background: trio.Nursery | None = None
@@ -97,6 +106,11 @@ class Generation:
             await work(*args)
 
     async def _live(self, started: Callable[[], None]) -> None:
+        self._number = self._mailbox.open()
+        with self._escort.live(self._ref.name, self._number):
+            await self._live_accompanied(started)
+
+    async def _live_accompanied(self, started: Callable[[], None]) -> None:
         actor = await self._start()
         async with trio.open_nursery() as work:
             self._work = work
@@ -112,11 +126,10 @@ class Generation:
         self._finished = True
 
     async def _start(self) -> Actor[Any]:
-        generation = self._mailbox.open()
         actor = self._factory()
         self._mailbox.max_in_flight = actor.max_in_flight
         actor.context = Context(
-            name=self._ref.name, generation=generation, ref=self._ref, health=self._health, spawn=self.spawn
+            name=self._ref.name, generation=self._number, ref=self._ref, health=self._health, spawn=self.spawn
         )
         with trio.move_on_after(self._start_within) as scope:
             await actor.on_start()
@@ -126,29 +139,48 @@ class Generation:
 
     async def _serve(self, actor: Actor[Any], work: trio.Nursery) -> None:
         while (envelope := await self._mailbox.take()) is not None:
-            message = envelope.message
+            duty = self._escort.handle(self._ref.name, self._number, envelope.message, envelope.sender)
             try:
-                handled = await actor.handle(message)
-            except (Refused, ExceptionGroup) as error:
-                self._mailbox.finish(envelope, outcome.Error(_refusal(error)))
-                continue
-            match handled:
-                case Answer(request, value) if request is message:
-                    self._mailbox.finish(envelope, outcome.Value(value))
-                case Later(request, job) if request is message:
-                    work.start_soon(self._complete, envelope, job, name=f"{self._ref.name}/later")
-                case None if not isinstance(message, Request):
-                    self._mailbox.finish(envelope, outcome.Value(None))
-                case _:
-                    raise ReplyMissing(_mismatch(message, handled))
+                with duty:
+                    result = await self._handle(actor, envelope, work, duty)
+            except BaseException as error:
+                duty.end(error)
+                raise
+            if result is not None:
+                self._settle(envelope, result, duty)
 
-    async def _complete(self, envelope: Envelope, job: Callable[[], Awaitable[Any]]) -> None:
+    async def _handle(
+        self, actor: Actor[Any], envelope: Envelope, work: trio.Nursery, duty: Duty
+    ) -> outcome.Outcome[Any] | None:
+        """Handle one message and return what comes of it; None when a child task will make the reply."""
+        message = envelope.message
+        try:
+            handled = await actor.handle(message)
+        except (Refused, ExceptionGroup) as error:
+            return outcome.Error(_refusal(error))
+        match handled:
+            case Answer(request, value) if request is message:
+                return outcome.Value(value)
+            case Later(request, job) if request is message:
+                work.start_soon(self._complete, envelope, job, duty, name=f"{self._ref.name}/later")
+                return None
+            case None if not isinstance(message, Request):
+                return outcome.Value(None)
+            case _:
+                raise ReplyMissing(_mismatch(message, handled))
+
+    async def _complete(self, envelope: Envelope, job: Callable[[], Awaitable[Any]], duty: Duty) -> None:
         with Guard(self.crash):
             try:
-                result: outcome.Outcome[Any] = outcome.Value(await job())
-            except (Refused, ExceptionGroup) as error:
-                result = outcome.Error(_refusal(error))
-            self._mailbox.finish(envelope, result)
+                result = await _outcome_of(job)
+            except BaseException as error:
+                duty.end(error)
+                raise
+            self._settle(envelope, result, duty)
+
+    def _settle(self, envelope: Envelope, result: outcome.Outcome[Any], duty: Duty) -> None:
+        self._mailbox.finish(envelope, result)
+        duty.end(result.error if isinstance(result, outcome.Error) else None)
 
     def _cancellation(self) -> BaseException | None:
         if self._stop_within is not None:
@@ -157,6 +189,14 @@ class Generation:
             if self._scope.deadline <= trio.current_time():
                 return StopExpired(self._ref.name, self._stop_within)
         return TaskCancelled(f"{self._ref.name} was cancelled from within")
+
+
+async def _outcome_of(job: Callable[[], Awaitable[Any]]) -> outcome.Outcome[Any]:
+    """Return what `job` returns, or the refusal it ends with; raise anything else."""
+    try:
+        return outcome.Value(await job())
+    except (Refused, ExceptionGroup) as error:
+        return outcome.Error(_refusal(error))
 
 
 def _refusal(error: BaseException) -> Refused:

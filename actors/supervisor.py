@@ -7,6 +7,7 @@ import trio
 
 from actors.child import Child, ChildSpec, ChildStatus, Observer
 from actors.errors import ActorError, StartFailed
+from actors.escort import NOBODY, Escort
 from actors.health import Health
 from actors.restart import RestartWindow
 
@@ -24,6 +25,7 @@ class Supervisor:
         on_crash: called with name, generation and cause when a child ended other than orderly; must not raise.
         on_restart: called with name, new generation and cause when a restarted child is up again.
         random: source of the jitter, numbers in [0, 1).
+        escort: accompanies the work of the children.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Supervisor:
         on_crash: Observer | None = None,
         on_restart: Observer | None = None,
         random: Callable[[], float] = _random.random,
+        escort: Escort = NOBODY,
     ) -> None:
         self.name = name
         self._control = trio.CancelScope()
@@ -52,6 +55,7 @@ class Supervisor:
                 escalate=self._escalate,
                 on_crash=on_crash,
                 on_restart=on_restart,
+                escort=escort,
             )
 
     @property

@@ -12,6 +12,7 @@ import trio.abc
 
 from actors.actor import Actor
 from actors.child import ChildSpec
+from actors.escort import NOBODY, Escort
 from actors.faults import collapse
 from actors.health import Health
 from actors.message import Answer, Handled, Later, Request
@@ -144,12 +145,14 @@ class _Injected(Actor[Any]):
 
 
 @asynccontextmanager
-async def running(*children: ChildSpec, health: Health | None = None) -> AsyncIterator[Supervisor]:
+async def running(
+    *children: ChildSpec, health: Health | None = None, escort: Escort = NOBODY
+) -> AsyncIterator[Supervisor]:
     """Run `children` under a supervisor while the block runs; stop them orderly after it.
 
     An error of the block or of the supervisor leaves as itself, not in a group.
     """
-    supervisor = Supervisor(children, health=health or Health())
+    supervisor = Supervisor(children, health=health or Health(), escort=escort)
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(supervisor.run)

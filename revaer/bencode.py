@@ -22,7 +22,7 @@ MAX_ITEMS = 2_000_000
 MAX_DIGITS = 19
 """Digits of an integer: enough for 64 bits."""
 
-_DIGITS = frozenset(b"0123456789")
+_ZERO, _NINE = b"09"
 _END, _INT, _LIST, _DICT = b"eild"
 
 
@@ -98,6 +98,7 @@ class _Reader:
 
     def __init__(self, data: bytes, max_depth: int, max_items: int, watched: bytes | None = None) -> None:
         self._data = data
+        self._end = len(data)
         self._at = 0
         self._room = max_items
         self._max_depth = max_depth
@@ -114,8 +115,8 @@ class _Reader:
         self._room -= 1
         if self._room < 0:
             raise BencodeError("too many values", self._at)
-        kind = self._peek()
-        if kind in _DIGITS:
+        kind = self._data[self._at] if self._at < self._end else self._peek()
+        if _ZERO <= kind <= _NINE:
             return self._string()
         if kind == _INT:
             return self._integer()
@@ -128,22 +129,22 @@ class _Reader:
         raise BencodeError("no value begins like this", self._at)
 
     def _peek(self) -> int:
-        if self._at >= len(self._data):
+        if self._at >= self._end:
             raise BencodeError("the data ends too early", self._at)
         return self._data[self._at]
 
     def _string(self) -> bytes:
-        start = self._at
-        if self._peek() not in _DIGITS:
-            raise BencodeError("a string must begin here", start)
-        colon = self._data.find(b":", start, start + 12)
-        digits = self._data[start:colon] if colon > 0 else b""
-        if not digits.isdigit() or (digits[:1] == b"0" and len(digits) > 1):
+        data, start = self._data, self._at
+        colon = data.find(b":", start, start + 12)
+        digits = data[start:colon] if colon > 0 else b""
+        if not digits.isdigit() or (len(digits) > 1 and digits[0] == _ZERO):
+            if not _ZERO <= self._peek() <= _NINE:
+                raise BencodeError("a string must begin here", start)
             raise BencodeError("a string has a malformed length", start)
-        self._at = colon + 1 + int(digits)
-        if self._at > len(self._data):
+        self._at = end = colon + 1 + int(digits)
+        if end > self._end:
             raise BencodeError("the data ends within a string", start)
-        return self._data[colon + 1 : self._at]
+        return data[colon + 1 : end]
 
     def _integer(self) -> int:
         start = self._at + 1
@@ -166,7 +167,7 @@ class _Reader:
     def _dictionary(self, depth: int) -> dict[bytes, Value]:
         self._at += 1
         items: dict[bytes, Value] = {}
-        while self._peek() != _END:
+        while (self._data[self._at] if self._at < self._end else self._peek()) != _END:
             key_at = self._at
             key = self._string()
             if key in items:

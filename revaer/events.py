@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from revaer.types import Descriptor, Progress, StateView, TorrentId, TorrentState, TorrentView
 
@@ -33,6 +33,9 @@ EVENT_KINDS = frozenset(
     }
 )
 """Every kind a client may name in a filter; what has another kind never leaves the daemon."""
+
+JOURNALED_KINDS = EVENT_KINDS - {"progress", "fsops_progress"}
+"""The kinds that are kept and replayed; see `is_journaled`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,24 @@ class GuardrailTripped:
     tripped: bool
 
 
-NodeEvent: TypeAlias = HealthChanged | SettingsChanged | GuardrailTripped
+@dataclass(frozen=True, slots=True)
+class AuthoringProgress:
+    """How far the making of a `.torrent` is, in bytes; the newest of a job replaces those not yet read.
+
+    `state` is `hashing`, and in the last one of a job `completed`, `failed` (with a message) or `cancelled`.
+    """
+
+    kind: ClassVar[str] = "authoring_progress"
+    job_id: str
+    name: str
+    state: Literal["hashing", "completed", "failed", "cancelled"]
+    bytes_done: int
+    bytes_total: int
+    eta_seconds: int | None = None
+    message: str | None = None
+
+
+NodeEvent: TypeAlias = HealthChanged | SettingsChanged | GuardrailTripped | AuthoringProgress
 """What concerns the whole node and no torrent."""
 
 
@@ -235,26 +255,35 @@ class CatalogueListed:
     complete: bool
 
 
-Event: TypeAlias = (
+TorrentEvent: TypeAlias = (
     TorrentAdded
     | FilesDiscovered
-    | ProgressReported
     | StateChanged
     | Completed
     | MetadataUpdated
     | TorrentRemoved
     | SelectionReconciled
     | FsOpsEvent
-    | NodeEvent
-    | CatalogueListed
 )
+"""What concerns one torrent."""
+
+Event: TypeAlias = TorrentEvent | ProgressReported | NodeEvent | CatalogueListed
 
 
 def coalescing_key(event: Event) -> str | None:
     """Name the slot in which a newer event may replace an older one; `None` for events that must all arrive."""
     if isinstance(event, ProgressReported):
         return "progress"
+    if isinstance(event, AuthoringProgress):
+        return f"authoring_progress {event.job_id}"
     return f"fsops_progress {event.torrent_id}" if isinstance(event, FsOpsProgress) else None
+
+
+def is_journaled(event: Event) -> bool:
+    """Tell whether an event is kept for replay. Figures are not; the last word on a job of authoring is."""
+    if isinstance(event, AuthoringProgress):
+        return event.state != "hashing"
+    return event.kind in JOURNALED_KINDS
 
 
 def merge(older: Event, newer: Event) -> Event:
@@ -293,8 +322,9 @@ def fold(view: TorrentView, event: Event, at: float) -> TorrentView:
         case FilesDiscovered(extensions=extensions):
             if view.descriptor.extensions == extensions:
                 return view
+            # No list shows extensions: to whoever reads one, nothing changed.
             descriptor = replace(view.descriptor, extensions=extensions)
-            return TorrentView(view.id, descriptor, view.state, view.progress, at)
+            return TorrentView(view.id, descriptor, view.state, view.progress, view.last_updated)
         case Completed(completed_at=completed_at, state=None):
             descriptor = replace(view.descriptor, completed_at=completed_at)
             return TorrentView(view.id, descriptor, view.state, view.progress, at)

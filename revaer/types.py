@@ -205,8 +205,8 @@ class TorrentOptions:
 
     A rate of `None` asks for nothing, so that the torrent's labels decide, and 0 is unlimited. `max_connections` of
     `None` is the engine's default, a seeding goal of `None` that of its labels or of the node. `trackers` are ours
-    (added to, or with `replace_trackers` instead of, those in the metainfo). `paused` is the wish of the user, not a
-    state.
+    (added to, or with `replace_trackers` instead of, those in the metainfo), and so are `web_seeds`. `paused` is the
+    wish of the user, not a state.
     """
 
     download_dir: str
@@ -222,6 +222,7 @@ class TorrentOptions:
     trackers: tuple[str, ...] = ()
     replace_trackers: bool = False
     web_seeds: tuple[str, ...] = ()
+    replace_web_seeds: bool = False
     selection: SelectionRules = field(default_factory=SelectionRules)
     max_download_bps: int | None = None
     max_upload_bps: int | None = None

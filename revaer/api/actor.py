@@ -13,10 +13,14 @@ from revaer.api.app import ApiApp
 from revaer.api.auth import Gate
 from revaer.api.config_follower import ConfigFollower
 from revaer.api.engine_watch import EngineWatch
-from revaer.api.envelopes import FrameWriter
+from revaer.api.frames import SOCKET, FrameWriter
 from revaer.api.fsops_watch import FsOpsWatch
 from revaer.api.guardrail_watch import GuardrailWatch
+from revaer.api.kept_answers import KeptAnswers
+from revaer.api.limits_watch import LimitsWatch
 from revaer.api.listening import Listening
+from revaer.api.once import Once
+from revaer.api.overview import Overview
 from revaer.api.pages import Pages
 from revaer.api.readmodel import ReadModel
 from revaer.api.server import HttpServer
@@ -25,13 +29,15 @@ from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.api.standing import Standing
 from revaer.api.streams import Streams
 from revaer.api.warden import Warden
+from revaer.authoring.messages import AuthoringMessage
 from revaer.config.messages import ConfigMessage
 from revaer.database.messages import DatabaseStatus
 from revaer.events import Event
 from revaer.fsops.messages import FsOpsMessage
+from revaer.journal.messages import JournalMessage
 from revaer.security.messages import Authenticator
 from revaer.session.messages import SessionMessage
-from revaer.telemetry.messages import LoopWatch, Metrics, Sources
+from revaer.telemetry.messages import Metrics, Sources
 from revaer.throttle.messages import ThrottleMessage
 
 log = structlog.get_logger("revaer.api")
@@ -64,6 +70,9 @@ class ApiActor(Actor[Never]):
         throttle: whom tripped guard rails are asked of; None when nobody looks.
         schemas: the JSON Schema of each document of the configuration.
         on_moved: called with the URL when the listener has moved.
+        answers: where answers to calls with an `Idempotency-Key` are kept; None when nowhere.
+        authoring: whom new `.torrent` files are asked of; None when nobody makes any.
+        journal: whom events of the past are asked of; None when nobody keeps them.
 
     Attributes:
         bound_url: where it listens; None before that.
@@ -89,6 +98,9 @@ class ApiActor(Actor[Never]):
         schemas: Mapping[str, Mapping[str, Any]] | None = None,
         on_moved: Callable[[str], None] = lambda _: None,
         first_list_within: float = FIRST_LIST_SECONDS,
+        answers: KeptAnswers | None = None,
+        authoring: ActorRef[AuthoringMessage] | None = None,
+        journal: ActorRef[JournalMessage] | None = None,
     ) -> None:
         self.bound_url: str | None = None
         self._settings = settings
@@ -107,10 +119,12 @@ class ApiActor(Actor[Never]):
         self._throttle = throttle
         self._schemas = schemas or {}
         self._on_moved = on_moved
+        self._answers = answers
+        self._authoring: ActorRef[AuthoringMessage] = ActorRef("authoring") if authoring is None else authoring
+        self._journal: ActorRef[JournalMessage] = ActorRef("journal") if journal is None else journal
         self._standing = Standing(settings, facts.mode)
         self._first_list_within = first_list_within
         self._streams = Streams()
-        self._watch = LoopWatch(on_stall=metrics.loop_stalled)
         self._server: HttpServer | None = None
 
     async def on_start(self) -> None:
@@ -127,10 +141,10 @@ class ApiActor(Actor[Never]):
         await services.listening.begin(server, self._settings.port)
         self._server = server
         self.bound_url = server.url
-        self.context.spawn(self._watch_loop, name="loop watch")
         self.context.spawn(services.model.run, name="read model")
         self.context.spawn(server.run, name="http")
         self.context.spawn(services.listening.run, name="listener")
+        self.context.spawn(services.once.run, name="kept answers")
         self.context.spawn(Warden(self._streams, services.gate, self._standing).run, name="warden")
         log.info("listening", url=server.url)
         with trio.move_on_after(self._first_list_within):
@@ -173,10 +187,6 @@ class ApiActor(Actor[Never]):
         health.up()
         self._on_ready(server.url)
 
-    async def _watch_loop(self) -> None:
-        with self._watch.watching():
-            await trio.sleep_forever()
-
     def _services(self) -> Services:
         model = ReadModel(
             session=self._session,
@@ -184,6 +194,8 @@ class ApiActor(Actor[Never]):
             health=self.context.health.beside("read model"),
             metrics=self._metrics,
         )
+        lane = BlockingLane("bodies", workers=2)
+        throttle: ActorRef[ThrottleMessage] = ActorRef("throttle") if self._throttle is None else self._throttle
         return Services(
             standing=self._standing,
             facts=self._facts,
@@ -191,7 +203,8 @@ class ApiActor(Actor[Never]):
             config=ActorRef("config") if self._config is None else self._config,
             fsops=ActorRef("fsops") if self._fsops is None else self._fsops,
             jobs=FsOpsWatch(self._fsops),
-            guardrails=GuardrailWatch(ActorRef("throttle") if self._throttle is None else self._throttle),
+            guardrails=GuardrailWatch(throttle),
+            limits=LimitsWatch(throttle),
             schemas=self._schemas,
             listening=Listening(
                 standing=self._standing, health=self.context.health.beside("listener"), on_moved=self._moved
@@ -205,10 +218,15 @@ class ApiActor(Actor[Never]):
             mailboxes=self._mailboxes,
             model=model,
             pages=Pages(model),
+            overview=Overview(model),
             frames=FrameWriter(self._epoch),
+            socket_frames=FrameWriter(self._epoch, SOCKET),
             streams=self._streams,
             engine=EngineWatch(self._session),
-            lane=BlockingLane("bodies", workers=2),
+            authoring=self._authoring,
+            journal=self._journal,
+            once=Once(self._answers, lane),
+            lane=lane,
             files=BlockingLane("files"),
         )
 
@@ -220,5 +238,4 @@ class ApiActor(Actor[Never]):
             torrents=services.model.counts,
             engine=lambda: services.engine.newest,
             jobs=services.jobs.counts,
-            longest_stall=self._watch.longest_recent,
         )

@@ -14,10 +14,14 @@ from revaer.api.errors import KeyMissing, RateExceeded
 from revaer.api.origin import check_page, is_local
 from revaer.api.rate_limits import RateLimits
 from revaer.api.standing import Standing
+from revaer.api.tickets import Tickets
+from revaer.quiet import Quiet
 from revaer.security.messages import (
     Attempt,
     AttemptsThrottled,
     Authenticator,
+    CredentialsRefused,
+    MalformedKey,
     Principal,
     Scope,
     SecurityError,
@@ -39,15 +43,20 @@ class Gate:
         metrics: counts refusals.
         standing: tells who needs a key.
         limits: counts the calls of keys.
+
+    Attributes:
+        tickets: what stands for keys in URLs.
     """
 
     def __init__(
         self, authenticator: Authenticator, metrics: Metrics, standing: Standing, limits: RateLimits | None = None
     ) -> None:
+        self.tickets = Tickets()
         self._authenticator = authenticator
         self._metrics = metrics
         self._standing = standing
         self._limits = RateLimits() if limits is None else limits
+        self._quiet = Quiet()
         self._lane = BlockingLane("argon2", workers=1)
         self._proving: dict[bytes, trio.Event] = {}
 
@@ -69,24 +78,23 @@ class Gate:
     async def identify(self, call: Call) -> Principal | None:
         """Return who calls; None when that takes a key and there is none. Counts the call. Raises: as `admit`."""
         try:
-            presented = _presented(call)
+            if call.ticket is not None:
+                self._redeem(call, call.ticket)
+            presented = presented_with(call)
             if presented is None:
                 return self._without_key(call)
             principal = self._authenticator.recall(presented) or await self._prove(presented, call.client)
         except SecurityError as error:
-            self._metrics.auth_failed()
-            if isinstance(error, AttemptsThrottled):
-                self._metrics.rate_limited()
-            log.warning("authentication_failed", client=call.client, reason=str(error), request_id=call.request_id)
+            self._refused(call, error)
             raise
-        self._count(principal, call)
+        self.count(principal, call)
         return principal
 
     async def objection(self, call: Call) -> str | None:
         """Tell why who made a call may no longer listen to its answer; None when nothing is against it."""
         if self._standing.terms.in_setup:
             return "the node waits for its setup"
-        presented = _presented(call)
+        presented = presented_with(call)
         if presented is None:
             return None if self._is_free(call) else "a key is needed now"
         if self._authenticator.recall(presented) is not None:
@@ -102,6 +110,16 @@ class Gate:
             return str(error)
         return None
 
+    def _redeem(self, call: Call, ticket: str) -> None:
+        """Use up the ticket of a call. Raises: PageRefused, CredentialsRefused, AttemptsThrottled."""
+        check_page(call, self._standing.terms)
+        if presented_with(call) is not None:
+            raise MalformedKey("a call comes with a key or with a ticket, not with both")
+        call.redeemed = self.tickets.redeem(ticket)
+        if call.redeemed is None:
+            self._authenticator.strike(call.client)
+            raise CredentialsRefused("the ticket is not valid: it opens one stream, within 30 s of being issued")
+
     def _without_key(self, call: Call) -> Principal | None:
         if not self._is_free(call):
             return None
@@ -112,14 +130,28 @@ class Gate:
         terms = self._standing.terms
         return not terms.keys_needed and is_local(call, terms)
 
-    def _count(self, principal: Principal, call: Call) -> None:
+    def count(self, principal: Principal, call: Call) -> None:
+        """Count a call of a key, or what costs as much within one. Raises: RateExceeded."""
         try:
             call.answer_headers.update(self._limits.take(principal))
         except RateExceeded as error:
             self._metrics.rate_limited()
             call.answer_headers.update(error.headers)
-            log.info("rate_limited", key_id=principal.key_id, request_id=call.request_id)
+            untold = self._quiet.untold(principal.key_id)
+            if untold is not None:
+                log.warning("rate_limited", key_id=principal.key_id, untold=untold, request_id=call.request_id)
             raise
+
+    def _refused(self, call: Call, error: SecurityError) -> None:
+        """Count and tell that a call was not let in. Who guesses without end does not fill the log."""
+        self._metrics.auth_failed()
+        if not isinstance(error, AttemptsThrottled):
+            log.warning("authentication_failed", client=call.client, reason=str(error), request_id=call.request_id)
+            return
+        self._metrics.rate_limited()
+        untold = self._quiet.untold(f"attempts of {call.client}")
+        if untold is not None:
+            log.warning("authentication_throttled", client=call.client, untold=untold, request_id=call.request_id)
 
     async def _prove(self, presented: str, address: str) -> Principal:
         """Prove a key once, however many calls come with it at the same time."""
@@ -144,8 +176,10 @@ class Gate:
         return self._authenticator.finish(attempt, proven=proven)
 
 
-def _presented(call: Call) -> str | None:
-    """Return the key that a call came with. Raises: MalformedKey."""
+def presented_with(call: Call) -> str | None:
+    """Return the key that a call came with, itself or by a ticket. Raises: MalformedKey."""
+    if call.redeemed is not None:
+        return call.redeemed.presented
     key = call.headers.get("x-revaer-api-key")
     if key is not None:
         return key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,11 +12,14 @@ import orjson
 import trio
 from hypercorn.typing import ASGIReceiveCallable, HTTPScope
 
-from revaer.api.errors import BodyTooLarge, ClientGone, InvalidParam, MalformedRequest
-from revaer.api.settings import BODY_STALL_SECONDS
+from revaer.api.errors import BodyTooLarge, ClientGone, CodingRefused, InvalidParam, MalformedRequest
+from revaer.api.settings import BODY_SLOWEST_BPS, BODY_STALL_SECONDS
 from revaer.security.messages import Client
 
 if TYPE_CHECKING:
+    from revaer.api.forms import Form
+    from revaer.api.once import Attempt
+    from revaer.api.tickets import Redeemed
     from revaer.security.messages import Principal
 
 MAX_QUERY_FIELDS = 64
@@ -35,21 +39,32 @@ class Call:
         answer_headers: header fields that its answer has whatever it is, names in lower case.
         args: the variable parts of the path.
         has_unread_body: whether the client may still be sending.
+        has_stopped: whether the body stopped coming before its end.
+        form: its form, once that was read.
+        attempt: what is known of its `Idempotency-Key`; None for a call without.
+        ticket: the ticket in its URL; None for a call without, and where none is taken.
+        redeemed: what that stands for, once it was used up.
     """
 
     __slots__ = (
+        "_kept_body",
         "_receive",
         "_scope",
         "answer_headers",
         "args",
+        "attempt",
         "caller",
+        "form",
+        "has_stopped",
         "has_unread_body",
         "headers",
         "method",
         "path",
         "principal",
+        "redeemed",
         "request_id",
         "route",
+        "ticket",
     )
 
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> None:
@@ -68,6 +83,12 @@ class Call:
         self.caller = Client(self.peer)
         self.answer_headers: dict[str, str] = {}
         self.has_unread_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        self.has_stopped = False
+        self.form: Form | None = None
+        self.attempt: Attempt | None = None
+        self.ticket: str | None = None
+        self.redeemed: Redeemed | None = None
+        self._kept_body: bytes | None = None
 
     @property
     def client(self) -> str:
@@ -126,6 +147,26 @@ class Call:
             raise MalformedRequest("a parameter of the URL is wrong", wrong)
         return found
 
+    def first_value(self, name: str) -> str | None:
+        """Return the first value of a parameter of the query; None when there is none, or the query is broken."""
+        raw = self._scope["query_string"]
+        if name.encode() not in raw:
+            return None
+        with contextlib.suppress(ValueError):
+            pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
+            return next((value for key, value in pairs if key == name), None)
+        return None
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is a body to be read."""
+        return self.has_unread_body or self._kept_body is not None
+
+    async def keep_body(self, limit: int) -> bytes:
+        """Read the whole body, and keep it for the one `read_body` that follows. Raises: as `read_body`."""
+        self._kept_body = await self.read_body(limit)
+        return self._kept_body
+
     async def read_body(self, limit: int, what: str = "the body") -> bytes:
         """Read the whole body.
 
@@ -135,21 +176,44 @@ class Call:
 
         Raises:
             BodyTooLarge: it is larger.
+            CodingRefused: it is compressed.
             MalformedRequest: it stopped coming.
             ClientGone: the client left.
         """
+        if self._kept_body is not None:
+            kept, self._kept_body = self._kept_body, None
+            return kept
+        pieces: list[bytes] = []
+        await self.feed_body(pieces.append, limit, what)
+        return b"".join(pieces)
+
+    async def feed_body(self, take: Callable[[bytes], object], limit: int, what: str = "the body") -> None:
+        """Read the whole body, and hand it on as it arrives.
+
+        Args:
+            take: called with each piece; what it raises ends the reading.
+            limit: bytes it may have.
+            what: how to call it in an error.
+
+        Raises:
+            BodyTooLarge, CodingRefused, MalformedRequest, ClientGone: as `read_body`.
+        """
+        coding = self.headers.get("content-encoding", "identity")
+        if self.has_unread_body and coding.strip().lower() not in ("", "identity"):
+            raise CodingRefused(coding[:100])
         announced = self.headers.get("content-length", "")
         if announced.isdigit() and int(announced) > limit:
             raise BodyTooLarge(what, limit)
-        chunks: list[bytes] = []
         size = 0
+        began = trio.current_time()
         while self.has_unread_body:
-            chunk = await self._next_chunk()
-            size += len(chunk)
+            piece = await self._next_chunk()
+            size += len(piece)
             if size > limit:
                 raise BodyTooLarge(what, limit)
-            chunks.append(chunk)
-        return b"".join(chunks)
+            if trio.current_time() > began + BODY_STALL_SECONDS + size / BODY_SLOWEST_BPS:
+                raise MalformedRequest(f"the body came more slowly than {BODY_SLOWEST_BPS} B/s")
+            take(piece)
 
     async def discard_body(self, limit: int) -> None:
         """Read on, about `limit` bytes at most, and keep nothing: a client that still sends must hear the answer."""
@@ -168,7 +232,7 @@ class Call:
         with trio.move_on_after(BODY_STALL_SECONDS) as patience:
             message = await self._receive()
         if patience.cancelled_caught:
-            self.has_unread_body = False
+            self.has_unread_body, self.has_stopped = False, True
             raise MalformedRequest(f"the body stopped coming for {BODY_STALL_SECONDS:g} s")
         if message["type"] != "http.request":
             self.has_unread_body = False
@@ -179,12 +243,21 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer."""
+    """A whole answer.
+
+    Attributes:
+        status: the HTTP status.
+        body: what it says.
+        content_type: the media type of the body.
+        headers: further header fields, names in lower case.
+        is_secret: whether it shows a secret: then it is neither kept nor compressed.
+    """
 
     status: int
     body: bytes = b""
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_secret: bool = False
 
 
 Send: TypeAlias = Callable[[bytes], Awaitable[None]]
@@ -202,9 +275,11 @@ class StreamReply:
 Answer: TypeAlias = Reply | StreamReply
 
 
-def json_reply(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    """Answer with a JSON document."""
-    return Reply(status, orjson.dumps(document), headers=headers or {})
+def json_reply(
+    document: Any, status: int = 200, headers: Mapping[str, str] | None = None, *, is_secret: bool = False
+) -> Reply:
+    """Answer with a JSON document. `is_secret` as in `Reply`."""
+    return Reply(status, orjson.dumps(document), headers=headers or {}, is_secret=is_secret)
 
 
 def escape(token: str) -> str:

@@ -25,6 +25,7 @@ from revaer.api.preconditions import etag, expected_revision, is_known
 from revaer.api.reach import count_torrents
 from revaer.api.services import Services
 from revaer.api.settings import HISTORY_MAX, PAGE_DEFAULT
+from revaer.api.validators import tagged
 from revaer.config.messages import ApplyPatch, ConfigInvalid, ReadHistory, Rollback, ValidatePatch
 from revaer.security.messages import Scope
 
@@ -106,7 +107,7 @@ async def roll_back(call: Call, services: Services) -> Answer:
 async def list_schemas(call: Call, services: Services) -> Answer:
     """List the documents that have a schema."""
     call.query(NO_QUERY)
-    return json_reply({"documents": list(services.schemas)})
+    return tagged(json_reply({"documents": list(services.schemas)}))
 
 
 async def get_schema(call: Call, services: Services) -> Answer:
@@ -116,7 +117,7 @@ async def get_schema(call: Call, services: Services) -> Answer:
     if name not in services.schemas:
         raise NoSuchItem(f"there is no document {name[:80]!r}; there are {', '.join(services.schemas)}")
     reply = json_reply(services.schemas[name])
-    return Reply(reply.status, reply.body, SCHEMA_TYPE)
+    return tagged(Reply(reply.status, reply.body, SCHEMA_TYPE))
 
 
 def _may_unlock(call: Call) -> bool:

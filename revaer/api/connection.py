@@ -1,35 +1,34 @@
 """Hypercorn's connection, with what the API cannot do without.
 
 * A client that takes nothing is disconnected: hypercorn shields its writes, so a stuck reader could never be stopped.
-* Refusals of the protocol itself (a broken request line, a head that is too large) are problem documents too.
-* The head and the body of an answer leave in one piece, and idle connections cost no task each.
-* An answer after which the connection ends says so.
+* Idle connections cost no task each; the server looks after them, and after heads that trickle in.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-import h11
 import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import EndBody, Response
-from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ConnectionState, H11SendableEvent
+from hypercorn.typing import AppWrapper, ConnectionState
 
-from revaer.api.problems import CONTENT_TYPE, explain_status
-from revaer.api.settings import WRITE_STALL_SECONDS
-from revaer.types import new_torrent_id
+from revaer.api.outlet import OUTLET, Outlet, StuckReader
+from revaer.api.problems import Problem
+from revaer.api.protocol import HttpProtocol
+from revaer.api.settings import HEAD_SECONDS
 
 log = structlog.get_logger("revaer.api")
+
+READ_BYTES: Final = 64 * 1024
+DISCARD_SECONDS: Final = 2.0
 
 
 class QuietConfig(Config):
@@ -43,64 +42,6 @@ class QuietConfig(Config):
         if self._date[0] != now:
             self._date = (now, super().response_headers(protocol))
         return self._date[1]
-
-
-class _Protocol(H11Protocol):
-    """HTTP/1.1 only, with explained refusals."""
-
-    _held = b""
-    _refused = False
-
-    async def _check_protocol(self, event: h11.Request) -> None:
-        """Stay with HTTP/1.1, whatever the client offers."""
-
-    async def stream_send(self, event: StreamEvent) -> None:
-        """Send a part of an answer; hypercorn's own refusals get a body."""
-        if (
-            isinstance(event, Response)
-            and event.status_code >= 400
-            and list(event.headers) == [(b"content-length", b"0"), (b"connection", b"close")]
-        ):
-            self._refused = True
-            await self._send_refusal(event.status_code)
-            return
-        if isinstance(event, Response) and self.context.terminated.is_set():
-            event = replace(event, headers=[*event.headers, (b"connection", b"close")])
-        await super().stream_send(event)
-        if self._refused and isinstance(event, EndBody):
-            await self.send(Closed())
-
-    async def _send_error_response(self, status_code: int) -> None:
-        await self._send_refusal(status_code)
-        await self._send_h11_event(h11.EndOfMessage())
-
-    async def _send_refusal(self, status_code: int) -> None:
-        problem = explain_status(status_code)
-        instance = new_torrent_id()
-        body = problem.encode(instance)
-        headers = [
-            (b"content-type", CONTENT_TYPE.encode()),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", instance.encode()),
-            (b"connection", b"close"),
-            *self.config.response_headers("h11"),
-        ]
-        await self._send_h11_event(h11.Response(status_code=problem.status, headers=headers))
-        await self._send_h11_event(h11.Data(data=body))
-
-    async def _send_h11_event(self, event: H11SendableEvent) -> None:
-        try:
-            data = self.connection.send(event)
-        except h11.LocalProtocolError:
-            if self.connection.their_state != h11.ERROR:
-                raise
-            return
-        if isinstance(event, h11.Response):
-            self._held = data or b""
-            return
-        piece, self._held = self._held + (data or b""), b""
-        if piece:
-            await self.send(RawData(data=piece))
 
 
 class _IdleMark:
@@ -130,8 +71,10 @@ class Connection(TCPServer):
     def __init__(
         self, app: AppWrapper, config: Config, context: WorkerContext, stream: Any, on_end: Callable[[Connection], None]
     ) -> None:
-        super().__init__(app, config, context, ConnectionState({}), stream)
+        self._outlet = Outlet(stream)
+        super().__init__(app, config, context, ConnectionState({OUTLET: self._outlet}), stream)
         self._idle = _IdleMark()
+        self._head_since: float | None = None
         self._on_end = on_end
         self.idle_task = self._idle  # type: ignore[assignment]  # has the two methods that are used
 
@@ -156,6 +99,17 @@ class Connection(TCPServer):
         """Whether no request is under way."""
         return self._idle.since is not None
 
+    def head_for(self, now: float) -> float:
+        """Return for how many seconds the head of a request has been coming; 0 when none is."""
+        return 0.0 if self._head_since is None else now - self._head_since
+
+    async def refuse_head(self) -> None:
+        """Tell a client whose request never comes whole, and close the connection."""
+        protocol = self.protocol.protocol
+        if isinstance(protocol, HttpProtocol) and self._head_since is not None:
+            await protocol.refuse(Problem("bad-request", f"the head of the request took over {HEAD_SECONDS:g} s"))
+        await self.hang_up()
+
     async def hang_up(self) -> None:
         """Close it at once, also while a write waits."""
         await trio.aclose_forcefully(self.stream)
@@ -166,35 +120,58 @@ class Connection(TCPServer):
             await self._write(event.data)
         elif isinstance(event, Updated):
             self._idle.since = trio.current_time() if event.idle else None
+            self._head_since = None
             if event.idle and self.context.terminated.is_set():
                 await self.hang_up()
+        elif isinstance(event, Closed) and self._is_refused:
+            await self._end_writing()
         else:
             await super().protocol_send(event)
 
+    @property
+    def _is_refused(self) -> bool:
+        protocol = self.protocol.protocol
+        return isinstance(protocol, HttpProtocol) and protocol.is_refused
+
+    async def _end_writing(self) -> None:
+        stream: Any = self.stream
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            if isinstance(stream, trio.SocketStream):
+                await stream.send_eof()
+
     async def _write(self, data: bytes) -> None:
         try:
-            with trio.fail_after(WRITE_STALL_SECONDS):
-                async with self.send_lock:
-                    await self.stream.send_all(data)
+            await self._outlet.write(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             await self.protocol.handle(Closed())
-        except trio.TooSlowError:
-            log.warning("client_stuck", seconds=WRITE_STALL_SECONDS)
+        except StuckReader as error:
+            log.warning("client_stuck", reason=str(error))
             await self.hang_up()
             await self.protocol.handle(Closed())
 
     async def _read_data(self) -> None:
         made = self.protocol.protocol
         if isinstance(made, H11Protocol):
-            self.protocol.protocol = _Protocol(
-                made.app,
-                made.config,
-                made.context,
-                made.task_group,
-                made.connection_state,
-                made.ssl,
-                made.client,
-                made.server,
-                made.send,
-            )
-        await super()._read_data()
+            self.protocol.protocol = HttpProtocol.instead_of(made)
+        while True:
+            try:
+                data = await self.stream.receive_some(READ_BYTES)
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
+                break
+            if self.idle and self._head_since is None:
+                self._head_since = trio.current_time()
+            await self.protocol.handle(RawData(bytes(data)))
+            if not data or self._is_refused:
+                break
+        if self._is_refused:
+            await self._discard()
+        await self.protocol.handle(Closed())
+
+    async def _discard(self) -> None:
+        """Read on for a moment: a connection that is closed while its client sends takes the refusal down with it."""
+        with (
+            trio.move_on_after(DISCARD_SECONDS),
+            contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError),
+        ):
+            while await self.stream.receive_some(READ_BYTES):
+                pass

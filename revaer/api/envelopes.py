@@ -1,22 +1,21 @@
-"""Events as streams carry them: envelopes, cut into frames of server-sent events.
-
-A batch of progress becomes one frame per torrent. Rendering is shared between the readers of one event.
-"""
+"""Events as documents: what the envelope holds, kind by kind."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeAlias, assert_never
 
 import orjson
 
 from actors import Stamped
-from revaer.api.views import descriptor_document, progress_documents, rfc3339, state_document, torrent_document
+from revaer.api.views import descriptor_document, rfc3339, state_document, torrent_document
 from revaer.events import (
+    AuthoringProgress,
+    CatalogueListed,
     Completed,
     Event,
     FilesDiscovered,
+    FsOpsChanged,
     FsOpsCompleted,
     FsOpsFailed,
     FsOpsProgress,
@@ -32,7 +31,7 @@ from revaer.events import (
     TorrentAdded,
     TorrentRemoved,
 )
-from revaer.types import EventId, TorrentId
+from revaer.types import EventId
 
 Job: TypeAlias = FsOpsStarted | FsOpsProgress | FsOpsCompleted | FsOpsFailed
 """An event of post-processing that streams carry."""
@@ -49,8 +48,6 @@ Lone: TypeAlias = (
     | NodeEvent
 )
 """An event that stands for itself; every kind but the batch of progress."""
-
-REMEMBERED_BATCHES = 4
 
 
 def event_document(event: Lone) -> dict[str, Any]:
@@ -81,7 +78,7 @@ def _fields(event: Lone) -> dict[str, Any]:
             fields = {"reason": reason, "detail": detail}
         case FsOpsStarted() | FsOpsProgress() | FsOpsCompleted() | FsOpsFailed():
             fields = _job_fields(event)
-        case HealthChanged() | SettingsChanged() | GuardrailTripped():
+        case HealthChanged() | SettingsChanged() | GuardrailTripped() | AuthoringProgress():
             fields = _node_fields(event)
         case _:
             assert_never(event)
@@ -116,74 +113,30 @@ def _node_fields(event: NodeEvent) -> dict[str, Any]:
             names = ("revision", "pointers", "author")
         case GuardrailTripped():
             names = ("guardrail", "message", "tripped")
+        case AuthoringProgress(eta_seconds=eta, message=message):
+            names = ("job_id", "name", "state", "bytes_done", "bytes_total")
+            return {name: getattr(event, name) for name in names} | _given(eta_seconds=eta, message=message)
         case _:
             assert_never(event)
     return {name: getattr(event, name) for name in names}
 
 
-def frame(kind: str, data: Any, event_id: str | None = None) -> bytes:
-    """Write one frame. `data` is what becomes JSON."""
-    name = b"" if event_id is None else f"id: {event_id}\n".encode()
-    return b"%sevent: %s\ndata: %s\n\n" % (name, kind.encode(), orjson.dumps(data))
+def envelope(stamped: Stamped[Event], event_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Put an event into its envelope."""
+    shell: dict[str, Any] = {"id": event_id, "timestamp": rfc3339(stamped.at)}
+    if stamped.request_id is not None:
+        shell["request_id"] = stamped.request_id
+    shell["event"] = document
+    return shell
 
 
-class FrameWriter:
-    """Writes events as frames, each only once however many read it.
+def render(stamped: Stamped[Event], epoch: int) -> bytes:
+    """Write an event that stands for itself as JSON, in its envelope. `epoch` is the daemon's start it belongs to.
 
-    Args:
-        epoch: the daemon's start that the events belong to.
+    Raises:
+        TypeError: it has a text in it that is no Unicode, or it is of a kind that streams do not carry as such.
     """
-
-    def __init__(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._batches: OrderedDict[int, tuple[ProgressReported, dict[TorrentId, bytes]]] = OrderedDict()
-
-    def id_of(self, seq: int) -> str:
-        """Return the id of the event with this number."""
-        return str(EventId(self._epoch, seq))
-
-    def lone(self, stamped: Stamped[Event], event: Lone) -> bytes:
-        """Write an event that stands for itself."""
-        return frame(event.kind, self._envelope(stamped, event_document(event)), self.id_of(stamped.seq))
-
-    def progress(
-        self, stamped: Stamped[Event], batch: ProgressReported, torrents: Sequence[TorrentId]
-    ) -> Iterator[bytes]:
-        """Write the frames of some torrents of a batch."""
-        written = self._written(batch)
-        event_id = self.id_of(stamped.seq)
-        for torrent_id in torrents:
-            piece = written.get(torrent_id)
-            if piece is None:
-                figures = progress_documents(batch.items[torrent_id])
-                document = {"type": batch.kind, "torrent_id": torrent_id, **figures}
-                piece = written[torrent_id] = frame(batch.kind, self._envelope(stamped, document), event_id)
-            yield piece
-
-    def _written(self, batch: ProgressReported) -> dict[TorrentId, bytes]:
-        # By identity: merged batches share a number but not their contents. Holding the batch keeps its id taken.
-        known = self._batches.get(id(batch))
-        if known is None:
-            known = self._batches[id(batch)] = (batch, {})
-            if len(self._batches) > REMEMBERED_BATCHES:
-                self._batches.popitem(last=False)
-        return known[1]
-
-    def _envelope(self, stamped: Stamped[Event], document: dict[str, Any]) -> dict[str, Any]:
-        envelope: dict[str, Any] = {"id": self.id_of(stamped.seq), "timestamp": rfc3339(stamped.at)}
-        if stamped.request_id is not None:
-            envelope["request_id"] = stamped.request_id
-        envelope["event"] = document
-        return envelope
-
-
-def chunks(items: Iterable[TorrentId], size: int) -> Iterator[list[TorrentId]]:
-    """Cut into lists of at most `size`."""
-    piece: list[TorrentId] = []
-    for item in items:
-        piece.append(item)
-        if len(piece) == size:
-            yield piece
-            piece = []
-    if piece:
-        yield piece
+    event = stamped.event
+    if isinstance(event, ProgressReported | CatalogueListed | FsOpsChanged):
+        raise TypeError(f"{event.kind} has no envelope")
+    return orjson.dumps(envelope(stamped, str(EventId(epoch, stamped.seq)), event_document(event)))

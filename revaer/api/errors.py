@@ -52,6 +52,45 @@ class MediaTypeRefused(ApiError):
         self.accepted = tuple(accepted)
 
 
+class CodingRefused(ApiError):
+    """The body is compressed, which no call takes."""
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"bodies are taken as they are, not as {given!r}")
+
+
+class KeyTaken(ApiError):
+    """The `Idempotency-Key` belongs to another body, or to a call that is still being worked at.
+
+    Attributes:
+        retry_after: seconds after which the same call can be made again; None when it never can.
+    """
+
+    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class AnswerLost(ApiError):
+    """What came of an earlier call with this `Idempotency-Key` cannot be told again.
+
+    Attributes:
+        context: what is known of it.
+    """
+
+    def __init__(self, detail: str, context: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.context = dict(context or {})
+
+
+class TooManyAnswers(ApiError):
+    """A caller has as many answers kept under idempotency keys as may be; some go after `retry_after` seconds."""
+
+    def __init__(self, detail: str, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class NoSuchRoute(ApiError):
     """No route has this path."""
 
@@ -78,6 +117,10 @@ class NotOnNode(ApiError):
 
 class PageRefused(ApiError):
     """A page of another site makes a browser send this call."""
+
+
+class PlaceRefused(ApiError):
+    """The directory lies where nobody may look."""
 
 
 class RateExceeded(ApiError):
@@ -119,6 +162,14 @@ class NotReady(ApiError):
 
 class ClientGone(ApiError):
     """The client left before its request was complete; nobody hears the answer."""
+
+
+class SocketFault(ApiError):
+    """What came over a WebSocket is none, or nothing that is taken there; it ends with the close code `code`."""
+
+    def __init__(self, detail: str, code: int) -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 class CannotListen(ApiError):

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, WebsocketScope
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
 from revaer.api.call import Call, Reply, StreamReply
 from revaer.api.errors import ClientGone
-from revaer.api.problems import CONTENT_TYPE, Problem
-from revaer.types import new_torrent_id
+from revaer.api.outlet import OUTLET, Outlet, StuckReader
 
 if TYPE_CHECKING:
     from revaer.api.app import ApiApp
@@ -26,7 +25,11 @@ log = structlog.get_logger("revaer.api")
 DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS = 5.0
 
-_ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+SLICE_BYTES = 256 * 1024
+"""How much of a body is handed on at once: copying and encrypting it holds the event loop up."""
+
+_NO_STORE = (b"cache-control", b"no-store")
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class Exchange:
@@ -56,18 +59,21 @@ class Exchange:
             return
 
     async def _reply(self, call: Call, reply: Reply, send: ASGISendCallable) -> None:
-        headers = _head(call, reply.content_type if reply.body else "")
+        headers = _head(call, reply.content_type if reply.body else "", stored="cache-control" in reply.headers)
         if reply.status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(reply.body)))
         headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
-        if call.has_unread_body:
+        if call.has_unread_body or call.has_stopped:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        if not call.has_unread_body:
-            await send({"type": "http.response.body", "body": reply.body, "more_body": False})
-            return
-        await send({"type": "http.response.body", "body": reply.body, "more_body": True})
-        await self._end_unread(call, send)
+        last = max(0, len(reply.body) - 1) // SLICE_BYTES * SLICE_BYTES
+        for start in range(0, last, SLICE_BYTES):
+            piece = reply.body[start : start + SLICE_BYTES]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        body = reply.body[last:] if last else reply.body
+        await send({"type": "http.response.body", "body": body, "more_body": call.has_unread_body})
+        if call.has_unread_body:
+            await self._end_unread(call, send)
 
     async def _end_unread(self, call: Call, send: ASGISendCallable) -> None:
         """End an answer while the client may still be sending: a connection closed at once would lose the answer."""
@@ -82,15 +88,11 @@ class Exchange:
         headers = _head(call, reply.content_type)
         headers += [(b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-
-        async def piece(content: bytes) -> None:
-            await send({"type": "http.response.body", "body": content, "more_body": True})
-
         is_whole = False
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when_gone, call, nursery.cancel_scope)
             try:
-                await reply.produce(piece)
+                await reply.produce(_Pieces(self._scope, send).send)
                 is_whole = True
             except ClientGone:
                 log.info("stream_cut", request_id=call.request_id)
@@ -102,25 +104,35 @@ class Exchange:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-class WebSocketRefusal:
-    """Refuses WebSockets with a problem document. Hypercorn calls it."""
+class _Pieces:
+    """The pieces of a stream. The first goes the way of every answer, with the head; the others go straight out.
 
-    def __init__(self, app: ApiApp, scope: WebsocketScope) -> None:
-        self._app = app
-        self._scope = scope
+    Args:
+        scope: the head of the request.
+        send: the way of every answer.
+    """
 
-    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Refuse."""
-        instance = new_torrent_id()
-        body = Problem("not-found", "there is no WebSocket here").encode(instance)
-        headers = [
-            (b"content-type", CONTENT_TYPE.encode()),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", instance.encode()),
-            (b"connection", b"close"),
-        ]
-        await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
-        await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+    def __init__(self, scope: HTTPScope, send: ASGISendCallable) -> None:
+        self._send = send
+        self._outlet: Outlet | None = None
+        self._next: Outlet | None = scope.get("state", {}).get(OUTLET)
+        self._is_chunked = scope["http_version"] != "1.0"
+
+    async def send(self, content: bytes) -> None:
+        """Send a piece, which is not empty. Raises: ClientGone."""
+        if self._outlet is None:
+            await self._send({"type": "http.response.body", "body": content, "more_body": True})
+            self._outlet = self._next
+            if self._outlet is not None:
+                self._outlet.bound()
+            return
+        try:
+            await self._outlet.write(b"%x\r\n%b\r\n" % (len(content), content) if self._is_chunked else content)
+        except StuckReader as error:
+            log.warning("client_stuck", reason=str(error))
+            raise ClientGone from error
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise ClientGone from error
 
 
 async def _cancel_when_gone(call: Call, scope: trio.CancelScope) -> None:
@@ -128,8 +140,10 @@ async def _cancel_when_gone(call: Call, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def _head(call: Call, content_type: str) -> list[tuple[bytes, bytes]]:
-    headers: list[tuple[bytes, Any]] = [(b"x-request-id", call.request_id.encode()), *_ALWAYS]
+def _head(call: Call, content_type: str, *, stored: bool = False) -> list[tuple[bytes, bytes]]:
+    headers: list[tuple[bytes, Any]] = [(b"x-request-id", call.request_id.encode()), _NO_SNIFF]
+    if not stored:
+        headers.append(_NO_STORE)
     if content_type:
         headers.append((b"content-type", content_type.encode()))
     headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in call.answer_headers.items()]

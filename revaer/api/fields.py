@@ -21,9 +21,14 @@ SCOPED = {"private", "source"}
 
 
 class Body(BaseModel):
-    """A body: types are strict, unknown fields are refused, and errors never repeat what was sent."""
+    """A body: types are strict, unknown fields are refused, and errors never repeat what was sent. The text below a
+    field describes it in the OpenAPI document."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, defer_build=False)
+
+
+class NoBody(Body):
+    """A body that says nothing."""
 
 
 def validate(adapter: TypeAdapter[T], value: object) -> T:
@@ -59,6 +64,12 @@ def _message(detail: Any) -> str:
 def _clean(text: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise ValueError("must not have control characters")
+    return text
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not have a NUL in it")
     return text
 
 
@@ -103,7 +114,7 @@ def _magnet(text: str) -> str:
         raise ValueError("must be a magnet link")
     if len(text.encode()) > settings.MAGNET_BYTES:
         raise ValueError(f"must have at most {settings.MAGNET_BYTES} bytes")
-    return text
+    return _storable(text)
 
 
 def _distinct(values: list[str]) -> list[str]:
@@ -118,25 +129,59 @@ def _index(text: str) -> str:
     return text
 
 
+def _shown(pattern: str, **more: Any) -> Any:
+    """Return what a JSON Schema says of a text beside its bounds; the validator after it decides."""
+    return {"pattern": pattern, **more}
+
+
+def _url_pattern(schemes: frozenset[str]) -> Any:
+    return _shown(f"^({'|'.join(sorted(schemes))})://[!-~]+$")
+
+
+_CONTROL = r"\x00-\x1f\x7f-\x9f"
+_CLEAN = _shown(f"^[^{_CONTROL}]*$")
+LABEL_FORM = rf"^[^,\s{_CONTROL}]([^,{_CONTROL}]*[^,\s{_CONTROL}])?$"
+_LABEL = _shown(LABEL_FORM)
+_FILE_NAME = _shown(rf"^(?!\.{{1,2}}$)[^/\\{_CONTROL}]+$", **{"x-max-bytes": settings.NAME_BYTES})
+_DIRECTORY = _shown(rf"^(/(?!\.\.(/|$))[^/{_CONTROL}]*)+$", **{"x-max-bytes": settings.PATH_BYTES})
+_MAGNET = _shown(r"^[mM][aA][gG][nN][eE][tT]:\?", **{"x-max-bytes": settings.MAGNET_BYTES})
+
 DISTINCT = AfterValidator(_distinct)
-Line = Annotated[str, Field(max_length=settings.KEY_LABEL_CHARS), AfterValidator(_clean)]
-Tag = Annotated[str, Field(min_length=1, max_length=settings.TAG_CHARS), AfterValidator(_no_commas)]
-Tags = Annotated[list[Tag], Field(max_length=settings.TAGS), DISTINCT]
-Glob = Annotated[str, Field(min_length=1, max_length=settings.GLOB_CHARS), AfterValidator(_clean)]
-Globs = Annotated[list[Glob], Field(max_length=settings.GLOBS)]
-Tracker = Annotated[str, Field(max_length=settings.URL_CHARS), AfterValidator(lambda text: _url(text, TRACKER_SCHEMES))]
-Trackers = Annotated[list[Tracker], Field(max_length=settings.TRACKERS), DISTINCT]
-WebSeed = Annotated[
-    str, Field(max_length=settings.URL_CHARS), AfterValidator(lambda text: _url(text, WEB_SEED_SCHEMES))
+UNIQUE: Any = {"uniqueItems": True}
+"""What `DISTINCT` is in a JSON Schema."""
+
+Line = Annotated[str, Field(max_length=settings.KEY_LABEL_CHARS, json_schema_extra=_CLEAN), AfterValidator(_clean)]
+Tag = Annotated[
+    str, Field(min_length=1, max_length=settings.TAG_CHARS, json_schema_extra=_LABEL), AfterValidator(_no_commas)
 ]
-WebSeeds = Annotated[list[WebSeed], Field(max_length=settings.TRACKERS), DISTINCT]
-Name = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
-Comment = Annotated[str, Field(max_length=settings.COMMENT_CHARS)]
-Directory = Annotated[str, Field(min_length=1), AfterValidator(_directory)]
-Magnet = Annotated[str, AfterValidator(_magnet)]
-Rate = Annotated[int, Field(ge=0, le=settings.RATE_MAX)]
+Tags = Annotated[list[Tag], Field(max_length=settings.TAGS, json_schema_extra=UNIQUE), DISTINCT]
+Glob = Annotated[
+    str, Field(min_length=1, max_length=settings.GLOB_CHARS, json_schema_extra=_CLEAN), AfterValidator(_clean)
+]
+Globs = Annotated[list[Glob], Field(max_length=settings.GLOBS)]
+Tracker = Annotated[
+    str,
+    Field(max_length=settings.URL_CHARS, json_schema_extra=_url_pattern(TRACKER_SCHEMES)),
+    AfterValidator(lambda text: _url(text, TRACKER_SCHEMES)),
+]
+Trackers = Annotated[list[Tracker], Field(max_length=settings.TRACKERS, json_schema_extra=UNIQUE), DISTINCT]
+WebSeed = Annotated[
+    str,
+    Field(max_length=settings.URL_CHARS, json_schema_extra=_url_pattern(WEB_SEED_SCHEMES)),
+    AfterValidator(lambda text: _url(text, WEB_SEED_SCHEMES)),
+]
+WebSeeds = Annotated[list[WebSeed], Field(max_length=settings.TRACKERS, json_schema_extra=UNIQUE), DISTINCT]
+Name = Annotated[str, Field(min_length=1, json_schema_extra=_FILE_NAME), AfterValidator(_file_name)]
+Comment = Annotated[
+    str, Field(max_length=settings.COMMENT_CHARS, json_schema_extra=_shown(r"^[^\x00]*$")), AfterValidator(_storable)
+]
+Directory = Annotated[str, Field(min_length=1, json_schema_extra=_DIRECTORY), AfterValidator(_directory)]
+Magnet = Annotated[str, Field(json_schema_extra=_MAGNET), AfterValidator(_magnet)]
+Rate = Annotated[int, Field(ge=0, le=settings.RATE_MAX, json_schema_extra={"x-unit": "bytes per second"})]
 Count = Annotated[int, Field(ge=0, le=settings.RATE_MAX)]
 Connections = Annotated[int, Field(ge=2, le=65_535)]
 Ratio = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 PriorityName = Literal["skip", "low", "normal", "high"]
-Priorities = dict[Annotated[str, AfterValidator(_index)], PriorityName]
+Priorities = dict[
+    Annotated[str, Field(json_schema_extra=_shown("^(0|[1-9][0-9]{0,6})$")), AfterValidator(_index)], PriorityName
+]

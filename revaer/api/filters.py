@@ -37,10 +37,21 @@ def parse_filter(query: Mapping[str, str]) -> TorrentFilter:
     Raises:
         MalformedRequest: a value makes no sense.
     """
+    names = FILTERS & query.keys()
+    return filter_of({name: [query[name]] if name == "name" else split_list(name, query[name]) for name in names})
+
+
+def filter_of(given: Mapping[str, list[str]]) -> TorrentFilter:
+    """Return a filter from the values of its parameters; all of them must hold.
+
+    Raises:
+        MalformedRequest: a value makes no sense.
+    """
     predicates: list[Predicate] = []
     parts: list[str] = []
-    for name in sorted(FILTERS & query.keys()):
-        values = [query[name].casefold()] if name == "name" else split_list(name, query[name])
+    for name in sorted(given):
+        check_list(name, given[name])
+        values = [value.casefold() for value in given[name]] if name == "name" else given[name]
         predicates.append(_MAKERS[name](frozenset(values)))
         parts.append(f"{name}={','.join(sorted(values))}")
     digest = hashlib.blake2s("\n".join(parts).encode(), digest_size=6).hexdigest()
@@ -58,11 +69,20 @@ def split_list(name: str, value: str) -> list[str]:
         MalformedRequest: an element is empty, or there are too many.
     """
     values = [item.strip() for item in value.split(",")]
+    check_list(name, values)
+    return values
+
+
+def check_list(name: str, values: list[str]) -> None:
+    """Refuse values of a parameter.
+
+    Raises:
+        MalformedRequest: an element is empty, or there are too many.
+    """
     if not all(values):
         refuse(name, "has an empty element")
     if len(values) > FILTER_IDS:
         refuse(name, f"may have at most {FILTER_IDS} elements")
-    return values
 
 
 def parse_states(name: str, values: list[str]) -> frozenset[TorrentState]:

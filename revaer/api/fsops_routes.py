@@ -52,19 +52,15 @@ RUN_ID_CHARS = 64
 NO_QUERY: frozenset[str] = frozenset()
 
 
-class _Nothing(fields.Body):
-    """A body that says nothing."""
-
-
-class _Verification(fields.Body):
+class VerifyBody(fields.Body):
     """Which verification is asked for, and how long to wait for its end, in seconds."""
 
     run_id: Annotated[str, Field(min_length=1, max_length=RUN_ID_CHARS)] | None = None
     wait_seconds: Annotated[float, Field(ge=0, le=VERIFY_WAIT_MAX, allow_inf_nan=False)] = 5.0
 
 
-_NOTHING: TypeAdapter[_Nothing] = TypeAdapter(_Nothing)
-_VERIFICATION: TypeAdapter[_Verification] = TypeAdapter(_Verification)
+_NOTHING: TypeAdapter[fields.NoBody] = TypeAdapter(fields.NoBody)
+_VERIFICATION: TypeAdapter[VerifyBody] = TypeAdapter(VerifyBody)
 
 
 def routes() -> tuple[Route[Services], ...]:

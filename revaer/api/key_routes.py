@@ -11,6 +11,7 @@ from revaer.api.bodies import read_json, read_options
 from revaer.api.call import Answer, Call, Reply, json_reply
 from revaer.api.changing import CHANGE_SECONDS, READ_SECONDS, author_of
 from revaer.api.config_views import issued_document, key_document
+from revaer.api.errors import AnswerLost
 from revaer.api.services import Services
 from revaer.config.messages import (
     GRACE_SECONDS,
@@ -23,6 +24,7 @@ from revaer.config.messages import (
     RotateKey,
     UnknownKey,
 )
+from revaer.security.messages import KEY_ID_PREFIX
 
 NO_QUERY: frozenset[str] = frozenset()
 _LEAST, _MOST = settings.KEY_LIFE_SECONDS
@@ -77,6 +79,9 @@ async def issue_key(call: Call, services: Services) -> Answer:
     call.query(NO_QUERY)
     body = fields.validate(_ISSUE, await read_json(call, services))
     limit = body.rate_limit
+    key_id = None if call.attempt is None else call.attempt.name(KEY_ID_PREFIX)
+    if call.attempt is not None and call.attempt.is_retry:
+        await _refuse_if_issued(key_id, services)
     request = IssueKey(
         label=body.label,
         scopes=tuple(body.scopes),
@@ -84,9 +89,11 @@ async def issue_key(call: Call, services: Services) -> Answer:
         expires_in=body.expires_in_seconds,
         author=author_of(call),
         request_id=call.request_id,
+        key_id=key_id,
     )
     issued = await services.config.ask(request, within=CHANGE_SECONDS)
-    return json_reply(issued_document(issued), 201, {"location": f"/v1/keys/{issued.facts.key_id}"})
+    headers = {"location": f"/v1/keys/{issued.facts.key_id}"}
+    return json_reply(issued_document(issued), 201, headers, is_secret=True)
 
 
 async def rotate_key(call: Call, services: Services) -> Answer:
@@ -94,7 +101,7 @@ async def rotate_key(call: Call, services: Services) -> Answer:
     call.query(NO_QUERY)
     body = fields.validate(_ROTATE, await read_options(call, services))
     request = RotateKey(call.args["id"], body.grace_seconds, author_of(call), call.request_id)
-    return json_reply(issued_document(await services.config.ask(request, within=CHANGE_SECONDS)))
+    return json_reply(issued_document(await services.config.ask(request, within=CHANGE_SECONDS)), is_secret=True)
 
 
 async def revoke_key(call: Call, services: Services) -> Answer:
@@ -102,6 +109,13 @@ async def revoke_key(call: Call, services: Services) -> Answer:
     call.query(NO_QUERY)
     await services.config.ask(RevokeKey(call.args["id"], author_of(call), call.request_id), within=CHANGE_SECONDS)
     return Reply(204)
+
+
+async def _refuse_if_issued(key_id: str | None, services: Services) -> None:
+    """Refuse to issue a key that an earlier try issued, whose answer got lost. Raises: AnswerLost."""
+    if any(key.key_id == key_id for key in await _keys(services)):
+        detail = "this call issued a key, but its answer got lost, and with it the secret; rotate the key, or revoke it"
+        raise AnswerLost(detail, {"location": f"/v1/keys/{key_id}"})
 
 
 async def _keys(services: Services) -> tuple[KeyFacts, ...]:

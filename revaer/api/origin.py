@@ -20,7 +20,8 @@ _REQUEST_HEADERS: Final = (
     "x-revaer-api-key, x-revaer-setup-token"
 )
 _ANSWER_HEADERS: Final = (
-    "etag, location, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id"
+    "etag, idempotency-replayed, location, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, "
+    "x-request-id"
 )
 _PREFLIGHT_SECONDS: Final = 600
 

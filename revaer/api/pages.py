@@ -72,10 +72,16 @@ class PageQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some torrents, and the cursor of the page after; None at the end."""
+    """Some torrents, and the cursor of the page after; None at the end.
+
+    Attributes:
+        basis: what the page rests on beside the torrents as they are: two pages of one query with the same basis and
+            the same version of the read model are the same.
+    """
 
     views: Sequence[TorrentView]
     next: str | None
+    basis: str = ""
 
 
 @dataclass(slots=True)
@@ -83,6 +89,7 @@ class _Walk:
     name: str
     ids: Sequence[TorrentId]
     structure: int
+    version: int
     made_at: float
     identity: str
 
@@ -160,8 +167,9 @@ class Pages:
         while at < len(walk.ids) and walk.ids[at] not in self._model.views:
             at += 1
         if at == len(walk.ids):
-            return Page(found, None)
-        return Page(found, encode_cursor(WalkCursor(query.identity, walk.name, at)))
+            return Page(found, None, str(walk.version))
+        # The cursor holds as long as the walk is kept: whoever has it must not take a later walk's page for this one.
+        return Page(found, encode_cursor(WalkCursor(query.identity, walk.name, at)), f"{walk.version}.{walk.name}")
 
     async def _begin(self, query: PageQuery) -> _Walk:
         """Return a frozen order to walk: one that was made just now for another walk, or a new one."""
@@ -170,9 +178,9 @@ class Pages:
         now = trio.current_time()
         if newest is not None and newest.structure == model.structure and now - newest.made_at < FRESH_SECONDS:
             return newest
-        structure = model.structure
+        structure, version = model.structure, model.version
         ids = await self._freeze(query)
-        walk = _Walk(secrets.token_urlsafe(8), ids, structure, now, query.identity)
+        walk = _Walk(secrets.token_urlsafe(8), ids, structure, version, now, query.identity)
         self._walks[walk.name] = walk
         self._newest[query.identity] = walk.name
         self._kept += len(ids) + WALK_COST

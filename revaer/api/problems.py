@@ -14,6 +14,7 @@ import structlog
 from actors import ActorDown, LaneExpired, MailboxFull, RequestExpired
 from revaer.api import errors
 from revaer.api.errors import InvalidParam
+from revaer.authoring import messages as authoring
 from revaer.config import messages as config
 from revaer.fsops import messages as fsops
 from revaer.resume.messages import IntentConflict, StoreUnavailable
@@ -176,6 +177,8 @@ def _duplicate(error: session.DuplicateTorrent) -> Problem:
 
 _SETUP_KINDS: Mapping[config.SetupReason, str] = {"not-in-setup": "conflict", "not-loopback": "forbidden"}
 
+_FAULT_KINDS: Mapping[int, str] = {1003: "unsupported-media-type", 1009: "payload-too-large"}
+
 _EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     errors.MalformedRequest: _with_params("bad-request"),
     errors.InvalidBody: _with_params("validation"),
@@ -183,6 +186,14 @@ _EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     errors.MediaTypeRefused: lambda error: Problem(
         "unsupported-media-type", str(error), headers={"accept": ", ".join(error.accepted)}
     ),
+    errors.CodingRefused: lambda error: Problem(
+        "unsupported-media-type", str(error), headers={"accept-encoding": "identity"}
+    ),
+    errors.KeyTaken: lambda error: Problem(
+        "conflict", str(error), headers={} if error.retry_after is None else _retry(error.retry_after)
+    ),
+    errors.AnswerLost: lambda error: Problem("conflict", str(error), context=error.context),
+    errors.TooManyAnswers: lambda error: Problem("rate-limited", str(error), headers=_retry(error.retry_after)),
     errors.NoSuchRoute: _simple("not-found"),
     errors.MethodRefused: lambda error: Problem(
         "method-not-allowed", str(error), headers={"allow": ", ".join(error.allowed)}
@@ -190,6 +201,7 @@ _EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     errors.UnknownHost: _simple("forbidden"),
     errors.NotOnNode: _simple("forbidden"),
     errors.PageRefused: _simple("forbidden"),
+    errors.PlaceRefused: _simple("forbidden"),
     errors.NoSuchItem: _simple("not-found"),
     errors.KeyMissing: _unauthorized,
     errors.SetupTokenMissing: _unauthorized,
@@ -197,6 +209,7 @@ _EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     errors.TooManyStreams: lambda error: Problem("rate-limited", str(error), headers=_retry(5.0)),
     errors.RateExceeded: lambda error: Problem("rate-limited", str(error), headers=_retry(error.retry_after)),
     errors.NotReady: _unavailable,
+    errors.SocketFault: lambda error: Problem(_FAULT_KINDS.get(error.code, "bad-request"), str(error)),
     security.MalformedKey: _unauthorized,
     security.CredentialsRefused: _unauthorized,
     security.AttemptsThrottled: _throttled,
@@ -219,6 +232,15 @@ _EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     fsops.FsOpsRefusal: _simple("conflict"),
     StoreUnavailable: _unavailable,
     IntentConflict: _simple("conflict"),
+    authoring.SourceRefused: lambda error: Problem(
+        "validation",
+        str(error),
+        (InvalidParam(error.pointer, str(error)),),
+        {} if error.path is None else {"path": error.path},
+    ),
+    authoring.SourceChanged: lambda error: Problem("conflict", str(error), context={"path": error.path}),
+    authoring.TooManyAtWork: _unavailable,
+    authoring.AuthoringRefusal: _simple("conflict"),
     MailboxFull: lambda error: unavailable(str(error), 1.0),
     ActorDown: lambda error: unavailable(f"{error.actor} is not running now; /health/full says why", 2.0),
     RequestExpired: _expired,

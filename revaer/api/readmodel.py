@@ -6,6 +6,7 @@ session uses. When it missed something (it lagged, or the session came back afte
 
 from __future__ import annotations
 
+import secrets
 from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
@@ -60,7 +61,10 @@ class ReadModel:
         order: the torrents in the default order. Read only.
         seq: number of the last event taken in.
         structure: grows whenever more than progress changed.
+        version: grows whenever anything changed that a list shows.
+        name: another one for each read model, so that versions of two are never mistaken for each other.
         loading: whether torrents of an earlier run may be missing.
+        loads: grows whenever everything was taken anew from a snapshot: torrents may have gone without an event.
     """
 
     def __init__(
@@ -70,7 +74,10 @@ class ReadModel:
         self.order: list[OrderKey] = []
         self.seq = 0
         self.structure = 0
+        self.version = 0
+        self.name = secrets.token_hex(4)
         self.loading = True
+        self.loads = 0
         self._session = session
         self._bus = bus
         self._health = health
@@ -148,7 +155,9 @@ class ReadModel:
         self.views, self.order, self._by_hash = views, order, by_hash
         self._counts = Counter(view.state.kind.value for view in views.values())
         self.loading = snapshot.loading
+        self.loads += 1
         self.structure += 1
+        self.version += 1
         self._advance(snapshot.seq)
         if snapshot.listed:
             self._ready.set()
@@ -183,6 +192,7 @@ class ReadModel:
         if listed.complete and self._is_patched:
             return False
         self.loading = not listed.complete
+        self.version += 1
         self._health.up()
         self._ready.set()
         return True
@@ -211,6 +221,7 @@ class ReadModel:
         for index, torrent_id in enumerate(items, 1):
             view = self.views.get(torrent_id)
             if view is not None:
+                self.version += 1
                 self.views[torrent_id] = fold(view, event, at)
             if index % CHUNK == 0:
                 await trio.lowlevel.checkpoint()
@@ -219,6 +230,7 @@ class ReadModel:
         old = self.views.get(view.id)
         self.views[view.id] = view
         self.structure += 1
+        self.version += 1
         self._counts[view.state.kind.value] += 1
         if old is not None:
             self._uncount(old)
@@ -235,6 +247,7 @@ class ReadModel:
         self._uncount(view)
         self._unlist(view)
         self.structure += 1
+        self.version += 1
         self._departed[torrent_id] = view
         if len(self._departed) > DEPARTED:
             self._departed.popitem(last=False)

@@ -26,6 +26,7 @@ class Route(Generic[S]):
         handler: answers the call.
         scope: what a key must reach to come in; None lets everybody in, and leaves the rest to the handler.
         streams: whether the answer goes on until the client leaves.
+        creates: whether it makes something, and so takes an `Idempotency-Key`.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Route(Generic[S]):
     handler: Callable[[Call, S], Awaitable[Answer]]
     scope: Scope | None
     streams: bool = False
+    creates: bool = False
 
 
 class Router(Generic[S]):

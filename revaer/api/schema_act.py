@@ -12,7 +12,7 @@ from revaer.api.errors import InvalidBody, InvalidParam
 from revaer.api.schema_add import allowed_directory, selection_rules
 from revaer.api.settings import ApiSettings
 from revaer.session import messages as session
-from revaer.types import Descriptor, SelectionRules
+from revaer.types import SelectionRules
 
 
 class _Plain(fields.Body):
@@ -45,14 +45,18 @@ class _Queue(_Plain):
     position: fields.Count | Literal["top", "bottom", "up", "down"]
 
 
-class _Select(fields.Body):
+class SelectBody(fields.Body):
+    """Which files of a torrent are wanted; it replaces what was said before."""
+
     include: fields.Globs = Field(default_factory=list)
     exclude: fields.Globs = Field(default_factory=list)
     skip_fluff: bool = False
     priorities: fields.Priorities = Field(default_factory=dict)
 
 
-class _RemoveOnly(fields.Body):
+class RemoveBody(fields.Body):
+    """Whether the payload goes with its torrent."""
+
     delete_data: bool = False
 
 
@@ -65,28 +69,30 @@ class Removal:
         self.delete_data = delete_data
 
 
-_ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
-    "pause": TypeAdapter(_Plain),
-    "resume": TypeAdapter(_Plain),
-    "remove": TypeAdapter(_Remove),
-    "reannounce": TypeAdapter(_Plain),
-    "recheck": TypeAdapter(_Plain),
-    "sequential": TypeAdapter(_Sequential),
-    "rate": TypeAdapter(_Rate),
-    "move": TypeAdapter(_Move),
-    "piece_deadline": TypeAdapter(_PieceDeadline),
-    "queue": TypeAdapter(_Queue),
+ACTION_BODIES: Mapping[str, type[fields.Body]] = {
+    "pause": _Plain,
+    "resume": _Plain,
+    "remove": _Remove,
+    "reannounce": _Plain,
+    "recheck": _Plain,
+    "sequential": _Sequential,
+    "rate": _Rate,
+    "move": _Move,
+    "piece_deadline": _PieceDeadline,
+    "queue": _Queue,
 }
-_SELECT: TypeAdapter[_Select] = TypeAdapter(_Select)
-_REMOVE: TypeAdapter[_RemoveOnly] = TypeAdapter(_RemoveOnly)
+"""What each action takes, by its `type`."""
+
+_ADAPTERS: Mapping[str, TypeAdapter[Any]] = {kind: TypeAdapter(body) for kind, body in ACTION_BODIES.items()}
+_SELECT: TypeAdapter[SelectBody] = TypeAdapter(SelectBody)
+_REMOVE: TypeAdapter[RemoveBody] = TypeAdapter(RemoveBody)
 
 
-def parse_action(document: object, descriptor: Descriptor, settings: ApiSettings) -> session.Action | Removal:
+def parse_action(document: object, settings: ApiSettings) -> session.Action | Removal:
     """Read an action.
 
     Args:
         document: the JSON body.
-        descriptor: the torrent it is for; what a partial action leaves out stays as it is there.
         settings: where torrents may be put.
 
     Raises:
@@ -99,7 +105,7 @@ def parse_action(document: object, descriptor: Descriptor, settings: ApiSettings
         raise InvalidBody([InvalidParam(where, f"must be one of {', '.join(_ADAPTERS)}")])
     body = fields.validate(adapter, document)
     if isinstance(body, _Rate):
-        return _rate(body, descriptor)
+        return _rate(body)
     if isinstance(body, _Move):
         return session.Move(allowed_directory(body.download_dir, settings))
     return _BUILDERS[str(kind)](body)
@@ -116,14 +122,12 @@ def parse_selection(document: object) -> SelectionRules:
     return selection_rules(body.include, body.exclude, body.priorities, skip_fluff=body.skip_fluff)
 
 
-def _rate(body: _Rate, descriptor: Descriptor) -> session.SetRate:
-    given = body.model_fields_set
-    if not given & {"download_bps", "upload_bps"}:
+def _rate(body: _Rate) -> session.SetRate:
+    """Read caps: null is unlimited, whatever the torrent's labels say, and a direction that is left out stays."""
+    given = {name: getattr(body, name) or 0 for name in ("download_bps", "upload_bps") if name in body.model_fields_set}
+    if not given:
         raise InvalidBody([InvalidParam("", "download_bps or upload_bps is needed; null is unlimited")])
-    return session.SetRate(
-        download_bps=(body.download_bps or None) if "download_bps" in given else descriptor.max_download_bps,
-        upload_bps=(body.upload_bps or None) if "upload_bps" in given else descriptor.max_upload_bps,
-    )
+    return session.SetRate(**given)
 
 
 _BUILDERS: Mapping[str, Callable[[Any], session.Action | Removal]] = {

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import orjson
 from pydantic import Field, TypeAdapter
 
 from revaer.api import fields
-from revaer.api.bodies import Form
 from revaer.api.errors import BodyTooLarge, InvalidBody, InvalidParam, MalformedRequest
+from revaer.api.forms import Form
 from revaer.api.gaps import Gaps, gaps_of
+from revaer.api.json_text import parse_json
 from revaer.api.settings import METAINFO_BYTES, ApiSettings
 from revaer.session.messages import AddTorrent
 from revaer.types import Priority, SelectionRules, StorageMode, TorrentId, TorrentOptions
@@ -24,39 +24,71 @@ T = TypeVar("T")
 
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
+_METAINFO: Any = {
+    "contentEncoding": "base64",
+    "contentMediaType": "application/x-bittorrent",
+    "pattern": "^[A-Za-z0-9+/]+={0,2}$",
+}
+
 
 class AddBody(fields.Body):
     """Everything that may be asked of a new torrent; `magnet` or `metainfo` is its source."""
 
     magnet: fields.Magnet | None = None
-    metainfo: str | None = None
+    """A magnet link, with an info-hash of v1 or v2."""
+    metainfo: Annotated[str, Field(json_schema_extra=_METAINFO)] | None = None
+    """A `.torrent` file, base64."""
     id: Annotated[str, Field(pattern=UUID_PATTERN)] | None = None
+    """A UUID of the client's own; one is made otherwise."""
     name: fields.Name | None = None
+    """A name in place of the source's."""
     comment: fields.Comment | None = None
     download_dir: fields.Directory | None = None
+    """Absolute directory of the payload; that of its labels, or the download root, otherwise."""
     storage_mode: Literal["sparse", "allocate"] = "sparse"
+    """Whether files grow as pieces come, or are reserved whole."""
     sequential: bool = False
+    """Whether pieces are downloaded in order."""
     start_paused: bool = False
+    """Whether it stands still until it is resumed."""
     seed_mode: bool = False
+    """Whether the payload is taken for complete without a check."""
     super_seeding: bool = False
+    """Whether it is seeded by showing each piece once."""
     tags: fields.Tags = Field(default_factory=list)
     category: fields.Tag | None = None
     trackers: fields.Trackers = Field(default_factory=list)
+    """Trackers beside those of the source."""
     replace_trackers: bool = False
+    """Whether `trackers` take the place of the source's."""
     web_seeds: fields.WebSeeds = Field(default_factory=list)
+    """Web seeds beside those of the source."""
     include: fields.Globs = Field(default_factory=list)
+    """Patterns of wanted files; when there are any, what none of them matches is skipped."""
     exclude: fields.Globs = Field(default_factory=list)
+    """Patterns of files that are skipped."""
     skip_fluff: bool = False
+    """Whether samples, extras, proofs and screens are skipped."""
     priorities: fields.Priorities = Field(default_factory=dict)
+    """Overrides by the index of a file."""
     max_download_bps: fields.Rate | None = None
+    """Cap on receiving; 0 is unlimited, null leaves it to the labels."""
     max_upload_bps: fields.Rate | None = None
+    """Cap on sending; 0 is unlimited, null leaves it to the labels."""
     max_connections: fields.Connections | None = None
+    """Peers at a time; null leaves it to the node."""
     seed_ratio_limit: fields.Ratio | None = None
+    """Uploaded bytes per byte of payload after which seeding ends."""
     seed_time_limit: fields.Count | None = None
+    """Seconds of seeding after which it ends."""
     auto_managed: bool = False
+    """Whether the engine queues and starts it."""
     queue_position: fields.Count | None = None
+    """Its place in the queue, from 0."""
     pex_enabled: bool = True
+    """Whether peers may be learnt from peers."""
     process: bool = True
+    """Whether post-processing follows."""
 
 
 _ADD: TypeAdapter[AddBody] = TypeAdapter(AddBody)
@@ -156,8 +188,8 @@ def _options(body: AddBody, settings: ApiSettings) -> TorrentOptions:
         replace_trackers=body.replace_trackers,
         web_seeds=tuple(body.web_seeds),
         selection=selection_rules(body.include, body.exclude, body.priorities, skip_fluff=body.skip_fluff),
-        max_download_bps=body.max_download_bps or None,
-        max_upload_bps=body.max_upload_bps or None,
+        max_download_bps=body.max_download_bps,
+        max_upload_bps=body.max_upload_bps,
         max_connections=body.max_connections,
         seed_ratio_limit=body.seed_ratio_limit,
         seed_time_limit=body.seed_time_limit,
@@ -198,6 +230,7 @@ def _decode(text: str) -> bytes:
 
 def _literal(name: str, text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise MalformedRequest(f"the form's field {name[:60]!r} should be a number, true, false or JSON") from error
+        return parse_json(text.encode())
+    except MalformedRequest as error:
+        message = f"the form's field {name[:60]!r} should be a number, true, false or JSON"
+        raise MalformedRequest(message, error.params) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 import ssl
 
 import structlog
@@ -16,7 +17,7 @@ from hypercorn.utils import wrap_app
 from revaer.api.connection import Connection, QuietConfig
 from revaer.api.errors import CannotListen
 from revaer.api.interfaces import address_to_bind
-from revaer.api.settings import HANDSHAKE_SECONDS, KEEP_ALIVE_SECONDS
+from revaer.api.settings import CONNECTIONS, HANDSHAKE_SECONDS, HEAD_SECONDS, KEEP_ALIVE_SECONDS
 
 log = structlog.get_logger("revaer.api")
 
@@ -72,6 +73,7 @@ class HttpServer:
         self._door: _Door | None = None
         self._nursery: trio.Nursery | None = None
         self._connections: set[Connection] = set()
+        self._most = min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._serving = trio.CancelScope()
         self._stopping = False
         self._changed = trio.lowlevel.ParkingLot()
@@ -122,7 +124,7 @@ class HttpServer:
             with self._serving:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
-                    nursery.start_soon(self._sweep)
+                    nursery.start_soon(self._sweep, nursery)
                     if self._door is not None:
                         nursery.start_soon(self._accept, self._door)
                     await trio.sleep_forever()
@@ -189,6 +191,8 @@ class HttpServer:
             await trio.serve_listeners(serve, [door.listener], handler_nursery=self._nursery)
 
     async def _serve(self, door: _Door, plain: trio.SocketStream) -> None:
+        if len(self._connections) >= self._most:
+            await self._make_room()
         stream: trio.SocketStream | trio.SSLStream[trio.SocketStream] = plain
         if door.tls is not None:
             stream = trio.SSLStream(plain, door.tls, server_side=True, https_compatible=True)
@@ -203,16 +207,28 @@ class HttpServer:
             if connection.context is context and connection.idle:
                 await connection.hang_up()
 
+    async def _make_room(self) -> None:
+        """End the connection that has done nothing for longest. Who has something to do is never ended for another."""
+        now = trio.current_time()
+        longest = max(self._connections, key=lambda connection: connection.idle_for(now))
+        if longest.idle:
+            await longest.hang_up()
+        else:
+            log.warning("too_many_connections", connections=len(self._connections))
+
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
         self._changed.unpark_all()
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, nursery: trio.Nursery) -> None:
+        """End connections that do nothing, and requests whose head never comes."""
         while True:
             await trio.sleep(SWEEP_SECONDS)
             now = trio.current_time()
             for connection in tuple(self._connections):
-                if connection.idle_for(now) > KEEP_ALIVE_SECONDS:
+                if connection.head_for(now) > HEAD_SECONDS:
+                    nursery.start_soon(connection.refuse_head)
+                elif connection.idle_for(now) > KEEP_ALIVE_SECONDS:
                     await connection.hang_up()
 
 

@@ -19,6 +19,8 @@ TAGS: Final = 64
 TAG_CHARS: Final = 128
 TRACKERS: Final = 256
 URL_CHARS: Final = 512
+KNOWN_URL_CHARS: Final = 2048
+BULK: Final = 1000
 NAME_BYTES: Final = 255
 COMMENT_CHARS: Final = 4096
 PATH_BYTES: Final = 4096
@@ -42,16 +44,31 @@ BODY_FIELDS: Final = 256
 RATE_MAX: Final = 2_147_483_647
 """Bytes per second; the engine counts in 32 bits."""
 
+ANSWERS: Final = 100_000
+ANSWER_BYTES: Final = 512 * 1024 * 1024
+"""What one caller may have kept under idempotency keys: how many answers of the last day, and their bodies together."""
+
 PING_SECONDS: Final = 20.0
 RETRY_MILLISECONDS: Final = 2000
 BODY_STALL_SECONDS: Final = 30.0
 """A body may take its time, but not pause for longer than this."""
+BODY_SLOWEST_BPS: Final = 1024
+"""A body that comes more slowly than this for long counts as one that stopped."""
+HEAD_SECONDS: Final = 20.0
+"""How long the head of a request may take from its first byte to its last."""
+MESSAGE_BYTES: Final = 256 * 1024
+MESSAGE_FRAGMENTS: Final = 1024
+"""What a message over a WebSocket may have."""
 WRITE_STALL_SECONDS: Final = 30.0
 """A client that takes nothing for this long is disconnected."""
 KEEP_ALIVE_SECONDS: Final = 75.0
+CONNECTIONS: Final = 4096
+"""Beyond these, or half of the open files that the system allows, idle connections make room for new ones."""
 HANDSHAKE_SECONDS: Final = 10.0
 OFF_LOOP_BYTES: Final = 128 * 1024
 """Bodies above this size are parsed in a worker."""
+OFF_LOOP_PIECES: Final = 4096
+"""Longer lists of pieces are added up in a worker."""
 
 
 class CertificateFiles(NamedTuple):
@@ -79,6 +96,7 @@ class ApiSettings:
         port: port to listen on; 0 takes any free one.
         download_root: where torrents go that name no directory.
         allow_paths: further directories below which torrents may be put.
+        library_root: where finished entries are published; None until the configuration says it.
         allowed_hosts: further names by which clients may call this host; loopback and the bind address always pass.
         tls: the certificate of the listener; None for plain HTTP.
         configuration: the documents, for what they give to new torrents.
@@ -88,6 +106,7 @@ class ApiSettings:
     bind: str = "127.0.0.1"
     port: int = 7070
     allow_paths: tuple[Path, ...] = ()
+    library_root: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
     tls: CertificateFiles | None = None
     configuration: Configuration = field(default_factory=Configuration)

@@ -50,6 +50,7 @@ class ResetBody(fields.Body):
 
 _START: TypeAdapter[StartBody] = TypeAdapter(StartBody)
 _RESET: TypeAdapter[ResetBody] = TypeAdapter(ResetBody)
+_NOTHING: TypeAdapter[fields.NoBody] = TypeAdapter(fields.NoBody)
 
 
 async def start_setup(call: Call, services: Services) -> Answer:
@@ -59,7 +60,7 @@ async def start_setup(call: Call, services: Services) -> Answer:
     body = fields.validate(_START, await read_options(call, services))
     request = StartSetup(body.issued_by or call.client, body.ttl_seconds, remote_is_loopback=True)
     token = await services.config.ask(request, within=CHANGE_SECONDS)
-    return json_reply({"token": token.clear, "expires_at": rfc3339(token.expires_at)}, 201)
+    return json_reply({"token": token.clear, "expires_at": rfc3339(token.expires_at)}, 201, is_secret=True)
 
 
 async def complete_setup(call: Call, services: Services) -> Answer:
@@ -80,7 +81,8 @@ async def complete_setup(call: Call, services: Services) -> Answer:
             "snapshot": {**snapshot_document(done.snapshot), **moved},
             "api_key": done.key.clear,
             "api_key_expires_at": None if expires_at is None else rfc3339(expires_at),
-        }
+        },
+        is_secret=True,
     )
 
 
@@ -98,7 +100,7 @@ async def rotate_encryption_key(call: Call, services: Services) -> Answer:
     """Seal all secrets with a new key. For callers on the node only."""
     call.query(NO_QUERY)
     _require_node(call, services, "rotation_loopback_refused")
-    await read_json(call, services, optional=True)
+    fields.validate(_NOTHING, await read_options(call, services))
     request = RotateEncryptionKey(author_of(call), call.request_id)
     done = await services.config.ask(request, within=CHANGE_SECONDS)
     return json_reply({"secrets": done.secrets})

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import trio
 
-from actors import Subscription
 from revaer.api.call import Call
 from revaer.api.errors import NotReady, TooManyStreams
-from revaer.api.settings import STREAMS_PER_KEY
-from revaer.events import Event
+from revaer.api.settings import PING_SECONDS, STREAMS_PER_KEY
 
 STOPPING = "the daemon is stopping"
 GOODBYE_SECONDS = 1.0
 """How long a stream that must end may take to say so."""
+
+
+class Source(Protocol):
+    """Where a stream gets what it writes; a subscription is one."""
+
+    def close(self) -> None:
+        """Bring nothing more, and drop what waits."""
+
+    def end(self) -> None:
+        """Bring nothing more but what waits."""
+
+    def nudge(self) -> None:
+        """Wake who waits for something."""
 
 
 class OpenStream:
@@ -27,29 +39,46 @@ class OpenStream:
         call: what opened it.
         reason: why it ended, for its reader.
         scope: what it is written in; it runs out when its reader does not even take the goodbye.
+        wants_look: tells whether its source has a reason of its own to be woken.
     """
 
-    def __init__(self, call: Call, subscription: Subscription[Event]) -> None:
+    def __init__(self, call: Call, source: Source) -> None:
         self.call = call
         self.reason = STOPPING
         self.scope = trio.CancelScope()
-        self._subscription = subscription
+        self.wants_look: Callable[[], bool] = lambda: False
+        self._source = source
+        self._spoke_at = trio.current_time()
 
     @property
     def is_ending(self) -> bool:
         """Whether it was told to end."""
         return self.scope.deadline < math.inf
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was written for so long that a ping is due."""
+        return trio.current_time() - self._spoke_at >= PING_SECONDS
+
+    def spoke(self) -> None:
+        """Note that something was written."""
+        self._spoke_at = trio.current_time()
+
+    def nudge(self) -> None:
+        """Wake its source, if there is a reason: a ping is due, or its own."""
+        if self.is_silent or self.wants_look():
+            self._source.nudge()
+
     def end(self, reason: str) -> None:
         """End it now; what waits to be written is dropped."""
         if not self.is_ending:
             self.reason = reason
             self.scope.deadline = trio.current_time() + GOODBYE_SECONDS
-            self._subscription.close()
+            self._source.close()
 
     def finish(self) -> None:
         """End it after what waits to be written."""
-        self._subscription.end()
+        self._source.end()
 
 
 class Streams:
@@ -86,9 +115,9 @@ class Streams:
             raise TooManyStreams(f"this key holds {STREAMS_PER_KEY} open streams already")
 
     @contextmanager
-    def enter(self, subscription: Subscription[Event], key_id: str, call: Call) -> Iterator[OpenStream]:
-        """Count a stream inside the block. When the API stops, its subscription ends."""
-        stream = OpenStream(call, subscription)
+    def enter(self, source: Source, key_id: str, call: Call) -> Iterator[OpenStream]:
+        """Count a stream inside the block. When the API stops, its source ends."""
+        stream = OpenStream(call, source)
         self._open[stream] = key_id
         self._per_key[key_id] += 1
         if self._closing:

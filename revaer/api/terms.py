@@ -57,6 +57,7 @@ def terms_of(snapshot: ConfigSnapshot) -> Terms:
         bind=profile["bind_addr"],
         port=profile["http_port"],
         allow_paths=tuple(Path(path) for path in configuration.fs_policy.allow_paths),
+        library_root=Path(effective["fs_policy"]["library_root"]),
         allowed_hosts=tuple(configuration.app_profile.allowed_hosts),
         tls=None if tls is None else CertificateFiles(tls.cert_file, tls.key_file),
         configuration=configuration,

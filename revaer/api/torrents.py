@@ -8,19 +8,22 @@ from typing import Any
 
 import trio
 
-from revaer.api.bodies import FORM_TYPE, JSON_TYPE, read_form, read_json, require_type
+from revaer.api.bodies import JSON_TYPE, read_json, require_type
 from revaer.api.call import Answer, Call, Reply, json_reply
+from revaer.api.earlier import made_before, named
 from revaer.api.errors import InvalidParam, MalformedRequest
 from revaer.api.filters import FILTERS, parse_filter, parse_limit, refuse
 from revaer.api.finding import find, require_list, seen
+from revaer.api.forms import FORM_TYPE, read_form
 from revaer.api.fsops_routes import beside
 from revaer.api.pages import SORTS, PageQuery
 from revaer.api.schema_act import Removal, parse_action, parse_removal, parse_selection
 from revaer.api.schema_add import form_document, parse_add
 from revaer.api.services import Services
 from revaer.api.settings import OFF_LOOP_BYTES
+from revaer.api.validators import has_already, tagged, weak_tag
 from revaer.api.views import TORRENT_FIELDS, detail_document, file_document, torrent_document
-from revaer.session.messages import Act, AddTorrent, Inspect, Move, RemoveTorrent, Select
+from revaer.session.messages import Act, AddTorrent, DuplicateTorrent, Inspect, Move, RemoveTorrent, Select
 from revaer.types import TorrentView
 
 ADD_SECONDS = 30.0
@@ -42,14 +45,18 @@ async def list_torrents(call: Call, services: Services) -> Answer:
     page_query = _page_query(query)
     wanted = _fields(query.get("fields"))
     await require_list(services)
+    version = services.model.version
     page = await services.pages.page(page_query)
+    tag = weak_tag(services.model.name, version, page.basis)
+    if has_already(call, tag["etag"]):
+        return Reply(200, headers=tag)  # becomes a 304; the rows need not be written for it
     rows = await _rows(page.views, wanted)
     document: dict[str, Any] = {"torrents": rows}
     if page.next is not None:
         document["next"] = page.next
     if services.model.loading:
         document["loading"] = True
-    return json_reply(document)
+    return json_reply(document, headers=tag)
 
 
 async def _rows(views: Sequence[TorrentView], wanted: frozenset[str] | None) -> list[dict[str, Any]]:
@@ -67,8 +74,14 @@ async def _rows(views: Sequence[TorrentView], wanted: frozenset[str] | None) -> 
 async def add_torrent(call: Call, services: Services) -> Answer:
     """Take a torrent in."""
     call.query(NO_QUERY)
-    request = replace(await _read_add(call, services), request_id=call.request_id)
-    view = await services.session.ask(request, within=ADD_SECONDS)
+    request = named(replace(await _read_add(call, services), request_id=call.request_id), call.attempt)
+    try:
+        view = await services.session.ask(request, within=ADD_SECONDS)
+    except DuplicateTorrent as refusal:
+        earlier = await made_before(request, refusal, call.attempt, services)
+        if earlier is None:
+            raise
+        view = earlier
     await seen(services)
     return json_reply(torrent_document(view), 201, {"location": f"/v1/torrents/{view.id}"})
 
@@ -79,7 +92,7 @@ async def get_torrent(call: Call, services: Services) -> Answer:
     view = await find(call, services)
     job = await beside(view, services)
     detail = await services.session.ask(Inspect(view.id, call.request_id), within=INSPECT_SECONDS)
-    return json_reply(detail_document(detail) | job)
+    return tagged(json_reply(detail_document(detail) | job))
 
 
 async def list_files(call: Call, services: Services) -> Answer:
@@ -87,7 +100,7 @@ async def list_files(call: Call, services: Services) -> Answer:
     call.query(NO_QUERY)
     view = await find(call, services)
     detail = await services.session.ask(Inspect(view.id, call.request_id), within=INSPECT_SECONDS)
-    return json_reply({"files": [file_document(file) for file in detail.files]})
+    return tagged(json_reply({"files": [file_document(file) for file in detail.files]}))
 
 
 async def delete_torrent(call: Call, services: Services) -> Answer:
@@ -108,7 +121,7 @@ async def act_on_torrent(call: Call, services: Services) -> Answer:
     """Do one action."""
     call.query(NO_QUERY)
     view = await find(call, services)
-    action = parse_action(await read_json(call, services), view.descriptor, services.settings)
+    action = parse_action(await read_json(call, services), services.settings)
     if isinstance(action, Removal):
         return await _remove(call, view, services, delete_data=action.delete_data)
     within = MOVE_SECONDS if isinstance(action, Move) else ACT_SECONDS
@@ -129,7 +142,7 @@ async def select_files(call: Call, services: Services) -> Answer:
 
 async def _read_add(call: Call, services: Services) -> AddTorrent:
     if require_type(call, (JSON_TYPE, FORM_TYPE)) == FORM_TYPE:
-        form = await read_form(call, services)
+        form = await read_form(call)
         return parse_add(form_document(form), services.settings, metainfo=form.file)
     document = await read_json(call, services)
     source = document.get("metainfo") if isinstance(document, dict) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from revaer.session.messages import TorrentDetail
@@ -48,7 +49,15 @@ _OPTIONAL = (
 
 def rfc3339(at: float) -> str:
     """Write Unix seconds as RFC 3339 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    second = int(at // 1)
+    carried, microseconds = divmod(round((at - second) * 1_000_000), 1_000_000)
+    return f"{_second(second + carried)}.{microseconds // 1000:03}Z"
+
+
+@lru_cache(32_768)
+def _second(at: int) -> str:
+    """Torrents keep the times of their beginnings, and share those of their figures."""
+    return datetime.fromtimestamp(at, UTC).isoformat()[:-6]
 
 
 def torrent_document(view: TorrentView) -> dict[str, Any]:
@@ -156,6 +165,7 @@ def settings_document(options: TorrentOptions) -> dict[str, Any]:
         "trackers": options.trackers,
         "replace_trackers": options.replace_trackers,
         "web_seeds": options.web_seeds,
+        "replace_web_seeds": options.replace_web_seeds,
         "max_download_bps": options.max_download_bps,
         "max_upload_bps": options.max_upload_bps,
         "max_connections": options.max_connections,
@@ -180,5 +190,6 @@ def _selection(rules: SelectionRules) -> dict[str, Any]:
 
 
 def _rate_limit(descriptor: Descriptor) -> dict[str, int]:
+    """Return the torrent's own caps; one of 0 is none."""
     limits = {"download_bps": descriptor.max_download_bps, "upload_bps": descriptor.max_upload_bps}
-    return {name: limit for name, limit in limits.items() if limit is not None}
+    return {name: limit for name, limit in limits.items() if limit}

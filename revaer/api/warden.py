@@ -1,5 +1,5 @@
 """Ends the streams of callers who may no longer listen: their key was revoked, rotated or ran out, or a key is needed
-where none was."""
+where none was. Has those ping that have nothing to say."""
 
 from __future__ import annotations
 
@@ -40,11 +40,13 @@ class Warden:
                 await self._standing.other_than(terms)
 
     async def look(self) -> None:
-        """End the streams that must end."""
+        """End the streams that must end, and wake those of which nothing was heard for long."""
         for index, stream in enumerate(self._streams.open(), 1):
             objection = await self._gate.objection(stream.call)
             if objection is not None:
                 log.info("stream_ended", reason=objection, request_id=stream.call.request_id)
                 stream.end(objection)
+            else:
+                stream.nudge()
             if index % CHUNK == 0:
                 await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""`revaer action`, `revaer select` and `revaer rm`: changing torrents that are here."""
+"""`revaer action`: pause, resume and the like, of one torrent or of many."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from revaer.cli import terminal
+from revaer.cli.choosing import FILTER_NAMES, Choice, choose, filter_options
+from revaer.cli.completing import complete_torrent
 from revaer.cli.invocation import converse
-from revaer.cli.parameters import FILE_PRIORITY, QUEUE_POSITION, RATE, absolute
+from revaer.cli.manifold import act_on_all
+from revaer.cli.outcomes import Outcomes
+from revaer.cli.parameters import QUEUE_POSITION, RATE, absolute
+from revaer.cli.removing import Removal, remove
 from revaer.cli.settings import Settings, global_options, pass_settings
-from revaer.client import Client, TorrentDetail
+from revaer.cli.tree import examples
+from revaer.client import Client
 
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "pause": (),
@@ -28,13 +35,33 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 }
 """Every action with the options it takes."""
 
+MOVE_SECONDS = 920.0
+"""How long a move is waited for at least: the daemon itself gives up after 900."""
+
+MANY_SECONDS = 60.0
+"""How long an action on many torrents is waited for at least."""
+
 _FLAGS = {"enable": "--enable or --disable"}
 _OPTIONAL = frozenset({"delete_data", "download_bps", "upload_bps"})
 
 
-@click.command()
-@click.argument("torrent", metavar="<ID>")
-@click.argument("kind", metavar="<ACTION>", type=click.Choice(list(ARGUMENTS)))
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Propose actions, and torrents."""
+    kinds = [CompletionItem(kind) for kind in ARGUMENTS if kind.startswith(incomplete)]
+    return kinds + complete_torrent(ctx, param, incomplete)
+
+
+@click.command(
+    epilog=examples(
+        "revaer action 3f9a pause",
+        "revaer action 3f9a 77c0 rate --download-bps 2M --upload-bps unlimited",
+        "revaer action 3f9a move --download-dir /srv/films",
+        "revaer action resume --state stopped --category films",
+    )
+)
+@click.argument("words", metavar="[ID]... <ACTION>", nargs=-1, required=True, shell_complete=_complete)
+@filter_options
+@click.option("--all", "everything", is_flag=True, help="Every torrent.")
 @click.option("--enable/--disable", default=None, help="sequential: in order, or rarest first.")
 @click.option("--download-bps", type=RATE, metavar="RATE", help="rate: bytes per second such as 2M, or unlimited.")
 @click.option("--upload-bps", type=RATE, metavar="RATE", help="rate: bytes per second such as 500K, or unlimited.")
@@ -43,26 +70,52 @@ _OPTIONAL = frozenset({"delete_data", "download_bps", "upload_bps"})
 @click.option("--deadline-ms", type=click.IntRange(min=0), metavar="MS", help="piece_deadline: how soon.")
 @click.option("--position", type=QUEUE_POSITION, metavar="WHERE", help="queue: a number from 0, top, bottom, up, down.")
 @click.option("--delete-data", is_flag=True, default=None, help="remove: the payload too.")
+@click.option("--dry-run", is_flag=True, help="remove: only show what would go.")
+@click.option("--yes", "-y", "sure", is_flag=True, help="remove: do not ask at a terminal.")
 @global_options(leading=False)
+@click.pass_context
 @pass_settings
-def action(settings: Settings, /, *, torrent: str, kind: str, **given: Any) -> None:
-    """Pause, resume, recheck, limit or move a torrent.
+def action(
+    settings: Settings,
+    ctx: click.Context,
+    /,
+    *,
+    words: tuple[str, ...],
+    everything: bool,
+    dry_run: bool,
+    sure: bool,
+    **given: Any,
+) -> None:
+    """Pause, resume, recheck, limit or move torrents.
 
-    <ACTION> is pause, resume, reannounce, recheck, sequential, rate, move, piece_deadline, queue or remove. The command
-    returns when it is applied.
+    <ACTION> is pause, resume, reannounce, recheck, sequential, rate, move, piece_deadline, queue or remove. Torrents
+    are named by ids, or chosen by a filter. The command returns when it is applied; with several torrents, one that
+    refuses does not keep the others from it.
     """
-    arguments = action_arguments(kind, {name: value for name, value in given.items() if value is not None})
+    keys, kind = split_words(words)
+    choice = choose(keys, given, everything=everything)
+    options = {name: value for name, value in given.items() if name not in FILTER_NAMES and value is not None}
+    arguments = action_arguments(kind, options)
+    if kind == "remove":
+        ctx.exit(remove(settings, Removal(choice, bool(arguments.get("delete_data")), dry_run, sure)))
+    if dry_run or sure:
+        raise click.UsageError(f"--dry-run and --yes do not go with `{kind}`.")
+    ctx.exit(_act(settings, choice, kind, arguments))
 
-    async def act(client: Client) -> str:
-        torrent_id = await client.resolve(torrent)
-        await client.action(torrent_id, kind, **arguments)
-        return torrent_id
 
-    torrent_id = converse(settings, act)
-    if settings.as_json:
-        terminal.show_json({"id": torrent_id, "type": kind, **arguments})
-    else:
-        terminal.say(f"{kind} done for {torrent_id}")
+def split_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """Tell the action from the ids: it stands behind them, or before them. No id looks like an action.
+
+    Raises:
+        click.UsageError: there is no action.
+    """
+    if words[-1] in ARGUMENTS:
+        return words[:-1], words[-1]
+    if words[0] in ARGUMENTS:
+        return words[1:], words[0]
+    if set(words[-1]) <= set("0123456789abcdef-"):
+        raise click.UsageError(f"Missing argument '<ACTION>'. Choose from: {', '.join(ARGUMENTS)}.")
+    raise click.UsageError(f"'{words[-1]}' is no action. Choose from: {', '.join(ARGUMENTS)}.")
 
 
 def action_arguments(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,75 +136,28 @@ def action_arguments(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if name.endswith("_bps") and value == -1 else value for name, value in given.items()}
 
 
+def _act(settings: Settings, choice: Choice, kind: str, arguments: Mapping[str, Any]) -> int:
+    """Do an action and tell of it; answer the exit code."""
+    timeout = max(settings.timeout, MOVE_SECONDS) if kind == "move" else None
+    if choice.is_single:
+        torrent_id = converse(settings, lambda client: _act_on_one(client, choice, kind, arguments), timeout=timeout)
+        if settings.as_json:
+            terminal.show_json({"id": torrent_id, "type": kind, **arguments})
+        else:
+            terminal.say(f"{kind} done for {torrent_id}")
+        return 0
+    outcomes = Outcomes(settings, named="id")
+    patience = max(timeout or 0.0, settings.timeout, MANY_SECONDS)
+    with outcomes.shown({"type": kind, **arguments}, nothing="No torrents."):
+        converse(settings, lambda client: act_on_all(client, choice, kind, arguments, outcomes), timeout=patience)
+    return outcomes.code
+
+
+async def _act_on_one(client: Client, choice: Choice, kind: str, arguments: Mapping[str, Any]) -> str:
+    (torrent_id,) = await choice.ids(client)
+    await client.action(torrent_id, kind, **arguments)
+    return torrent_id
+
+
 def _flag(name: str) -> str:
     return _FLAGS.get(name, f"--{name.replace('_', '-')}")
-
-
-@click.command()
-@click.argument("torrent", metavar="<ID>")
-@click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; repeatable.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match; repeatable.")
-@click.option("--skip-fluff", is_flag=True, help="No samples, extras, proofs and screens.")
-@click.option(
-    "--priority",
-    "priorities",
-    multiple=True,
-    type=FILE_PRIORITY,
-    metavar="INDEX=PRIORITY",
-    help="One file's priority: skip, low, normal or high; repeatable.",
-)
-@global_options(leading=False)
-@pass_settings
-def select(
-    settings: Settings,
-    *,
-    torrent: str,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    skip_fluff: bool,
-    priorities: tuple[tuple[int, str], ...],
-) -> None:
-    """Choose the files of a torrent.
-
-    The rules given here replace those before. Without any, every file is wanted. `revaer files` shows which rule
-    decided on which file.
-    """
-
-    async def choose(client: Client) -> TorrentDetail:
-        torrent_id = await client.resolve(torrent)
-        await client.select(
-            torrent_id, include=include, exclude=exclude, skip_fluff=skip_fluff, priorities=dict(priorities)
-        )
-        return await client.get(torrent_id)
-
-    detail = converse(settings, choose)
-    if settings.as_json:
-        terminal.show_json(detail.document)
-        return
-    selected = sum(file.selected for file in detail.files)
-    outcome = f"{selected} of {len(detail.files)} files selected" if detail.files else "kept until the metadata arrives"
-    terminal.say(f"rules replaced for {detail.torrent.id}: {outcome}")
-
-
-@click.command()
-@click.argument("torrents", metavar="<ID>...", nargs=-1, required=True)
-@click.option("--delete-data", is_flag=True, help="Delete the payload too.")
-@global_options(leading=False)
-@pass_settings
-def rm(settings: Settings, *, torrents: tuple[str, ...], delete_data: bool) -> None:
-    """Remove torrents.
-
-    The payload stays unless --delete-data is given. Every <ID> is looked up before the first torrent is removed.
-    """
-
-    async def remove(client: Client) -> list[str]:
-        wanted = list(dict.fromkeys([await client.resolve(torrent) for torrent in torrents]))
-        for torrent_id in wanted:
-            await client.delete(torrent_id, delete_data=delete_data)
-            if not settings.as_json:
-                terminal.say(f"removed {torrent_id}{' with its payload' if delete_data else ''}")
-        return wanted
-
-    removed = converse(settings, remove)
-    if settings.as_json:
-        terminal.show_json({"removed": removed, "data_deleted": delete_data})

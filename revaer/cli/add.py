@@ -1,23 +1,42 @@
-"""`revaer add`: torrents from magnet links, files and standard input."""
+"""`revaer add`: torrents from magnet links, files, patterns and standard input."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import click
 
 from revaer.cli import formats, terminal
 from revaer.cli.add_options import add_options
+from revaer.cli.completing import complete_source
 from revaer.cli.invocation import converse
-from revaer.cli.reporting import failure_of
+from revaer.cli.outcomes import Outcomes
 from revaer.cli.settings import Settings, global_options, pass_settings
 from revaer.cli.sources import Source, read_sources
-from revaer.client import AddOptions, Client, ClientError, Torrent, Unreachable
+from revaer.cli.tree import examples
+from revaer.client import AddOptions, Client, Torrent, add_body
+
+BATCH = 200
+"""How many torrents one call takes along."""
+
+BATCH_BYTES = 6 * 1024 * 1024
+"""How large the sources of one call may be together; the daemon takes 16 MiB of JSON."""
+
+MANY_SECONDS = 60.0
+"""How long many torrents are waited for at least."""
 
 
-@click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="<MAGNET|FILE|->...")
+@click.command(
+    epilog=examples(
+        "revaer add 'magnet:?xt=urn:btih:...' --category films --skip-fluff",
+        "revaer add ~/Downloads/*.torrent --tag new,linux --start-paused",
+        "revaer add '/srv/watch/**/*.torrent'                (revaer expands it)",
+        "curl -s https://example.org/one.torrent | revaer add -",
+        "find . -name '*.torrent' | revaer add -",
+    )
+)
+@click.argument("sources", nargs=-1, required=True, metavar="<MAGNET|FILE|->...", shell_complete=complete_source)
 @add_options
 @global_options(leading=False)
 @click.pass_context
@@ -25,19 +44,27 @@ from revaer.client import AddOptions, Client, ClientError, Torrent, Unreachable
 def add(settings: Settings, ctx: click.Context, /, *, sources: tuple[str, ...], **given: Any) -> None:
     """Add torrents.
 
-    Each source is a magnet link, a .torrent file, or - for standard input (a .torrent, or magnet links line by line).
-    The command returns when the torrents are accepted for good: they survive a crash from then on.
+    Each source is a magnet link, a .torrent file, a pattern such as 'new/*.torrent', or - for standard input (a
+    .torrent, or magnet links and files line by line). The command returns when the torrents are accepted for good: they
+    survive a crash from then on. A source that is refused does not keep the others out.
     """
     wanted = read_sources(sources)
     options = to_wire(given)
     alone = [flag for flag, key in (("--id", "id"), ("--name", "name")) if key in options]
     if len(wanted) > 1 and alone:
         raise click.UsageError(f"{alone[0]} is for one torrent, but there are {len(wanted)} sources.")
-    added, code = converse(settings, lambda client: _add_all(client, wanted, options, settings=settings))
-    if settings.as_json:
-        documents = [torrent.document for torrent in added]
-        terminal.show_json(documents[0] if len(wanted) == 1 and documents else {"torrents": documents})
-    ctx.exit(code)
+    if len(wanted) == 1 and not wanted[0].is_listed:
+        torrent = converse(settings, lambda client: _add_one(client, wanted[0], options))
+        if settings.as_json:
+            terminal.show_json(torrent.document)
+        else:
+            terminal.say(f"added {torrent.id}  {formats.visible(torrent.name or torrent.info_hash)}")
+        return
+    outcomes = Outcomes(settings, named="source")
+    with outcomes.shown():
+        timeout = max(settings.timeout, MANY_SECONDS)
+        converse(settings, lambda client: _add_all(client, wanted, options, outcomes), timeout=timeout)
+    ctx.exit(outcomes.code)
 
 
 def to_wire(given: dict[str, Any]) -> AddOptions:
@@ -49,23 +76,31 @@ def to_wire(given: dict[str, Any]) -> AddOptions:
     return cast("AddOptions", plain)
 
 
-async def _add_all(
-    client: Client, sources: Sequence[Source], options: AddOptions, *, settings: Settings
-) -> tuple[list[Torrent], int]:
-    """Add one after the other. One that is refused does not keep the others out; the worst exit code is answered."""
-    added, code = [], 0
+async def _add_one(client: Client, source: Source, options: AddOptions) -> Torrent:
+    return await client.add(magnet=source.magnet, metainfo=source.metainfo, options=options)
+
+
+async def _add_all(client: Client, sources: Sequence[Source], options: AddOptions, outcomes: Outcomes) -> None:
+    """Add a batch after the other, in order."""
+    for batch in batches(sources):
+        bodies = [add_body(magnet=one.magnet, metainfo=one.metainfo, options=options) for one in batch]
+        for source, outcome in zip(batch, await client.many.add(bodies), strict=True):
+            if outcome.problem is not None:
+                outcomes.refused(source.label, outcome.problem)
+            else:
+                facts = {"id": outcome.id, "info_hash": outcome.info_hash}
+                outcomes.done(source.label, f"added {outcome.id}  {formats.visible(source.label)}", facts)
+
+
+def batches(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
+    """Cut sources into what one call may take along."""
+    batch: list[Source] = []
+    held = 0
     for source in sources:
-        try:
-            torrent = await client.add(magnet=source.magnet, metainfo=source.metainfo, options=options)
-        except ClientError as error:
-            if len(sources) == 1 or isinstance(error, Unreachable):
-                raise
-            terminal.notice(f"{formats.visible(source.label)}:")
-            failure = failure_of(error, target=None, request_id="")
-            failure.show()
-            code = max(code, failure.exit_code)
-            continue
-        added.append(torrent)
-        if not settings.as_json:
-            terminal.say(f"added {torrent.id}  {formats.visible(torrent.name or torrent.info_hash)}")
-    return added, code
+        if batch and (len(batch) == BATCH or held + source.size > BATCH_BYTES):
+            yield batch
+            batch, held = [], 0
+        batch.append(source)
+        held += source.size
+    if batch:
+        yield batch

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from revaer.cli.parameters import FILE_PRIORITY, SIZE, absolute, comma_list
+from revaer.cli.completing import complete_category, complete_tag
+from revaer.cli.parameters import DURATION, FILE_PRIORITY, SIZE, absolute, comma_list
 from revaer.types import StorageMode
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,9 +23,15 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         callback=absolute,
         help="Where the payload goes; relative paths start here.",
     ),
-    click.option("--category", metavar="TEXT", help="Its one category."),
+    click.option("--category", metavar="TEXT", shell_complete=complete_category, help="Its one category."),
     click.option(
-        "--tag", "tags", multiple=True, callback=comma_list, metavar="TAGS", help="A tag, or several by commas."
+        "--tag",
+        "tags",
+        multiple=True,
+        callback=comma_list,
+        shell_complete=complete_tag,
+        metavar="TAGS",
+        help="A tag, or several by commas.",
     ),
     click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; repeatable."),
     click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match; repeatable."),
@@ -43,7 +50,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--max-upload-bps", type=SIZE, metavar="RATE", help="Bytes per second."),
     click.option("--max-connections", type=click.IntRange(min=1), metavar="N", help="How many peers."),
     click.option("--seed-ratio-limit", type=click.FloatRange(min=0), metavar="RATIO", help="Seed up to this ratio."),
-    click.option("--seed-time-limit", type=click.IntRange(min=0), metavar="SECONDS", help="Seed for this long."),
+    click.option("--seed-time-limit", type=DURATION, metavar="TIME", help="Seed for this long, such as 12h."),
     click.option("--tracker", "trackers", multiple=True, metavar="URL", help="One more tracker; repeatable."),
     click.option("--replace-trackers", is_flag=True, default=None, help="Only the trackers given here."),
     click.option("--web-seed", "web_seeds", multiple=True, metavar="URL", help="An HTTP source; repeatable."),

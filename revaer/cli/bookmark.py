@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from revaer.cli.failures import Failure, WrongRequest
@@ -43,6 +44,17 @@ class Bookmark:
                 "this is no resume file", detail=f"{self._path} holds {text[:60]!r} instead of an event id"
             ) from error
 
+    def prove(self) -> None:
+        """Find out before anything is read that the file can be written.
+
+        Raises:
+            Failure: it cannot.
+        """
+        folder = self._path.parent
+        if self._path.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            reason = "is a directory" if self._path.is_dir() else f"{folder} is not there or not writable"
+            raise Failure("the resume file cannot be written", detail=f"{self._path}: {reason}")
+
     def move(self, event_id: str) -> None:
         """Remember an event that was written out.
 
@@ -56,12 +68,13 @@ class Bookmark:
             raise Failure("the resume file cannot be written", detail=f"{self._path}: {error.strerror}") from error
         self._last = event_id
 
-    def keep(self) -> None:
-        """Make the last id durable.
+    def keep(self, event_id: str | None = None) -> None:
+        """Make the last id durable, or another that is at least as late.
 
         Raises:
             Failure: the file cannot be written.
         """
+        self._last = event_id or self._last
         if self._last is None:
             return
         try:

@@ -16,9 +16,17 @@ _ID_DIGITS = 8
 def event_line(event: Event) -> Text:
     """Say when, what, to which torrent, and what changed."""
     when = f"{event.timestamp:%H:%M:%S}" if event.timestamp else "--:--:--"
-    line = Text.assemble((when, "dim"), "  ", (f"{formats.visible(event.kind):<18}", "bold"))
-    if event.torrent_id is not None:
-        line.append(f" {formats.visible(event.torrent_id[-_ID_DIGITS:])}", style="cyan")
+    about = "" if event.torrent_id is None else f" {formats.visible(event.torrent_id[-_ID_DIGITS:])}"
+    return _line(event, when, about)
+
+
+def dated_line(event: Event) -> Text:
+    """Say when, to the day, and what changed, of a torrent that is known."""
+    return _line(event, formats.moment(event.timestamp), "")
+
+
+def _line(event: Event, when: str, about: str) -> Text:
+    line = Text.assemble((when, "dim"), "  ", (f"{formats.visible(event.kind):<18}", "bold"), (about, "cyan"))
     words = _words(event)
     if words:
         line.append("  ").append_text(words)
@@ -39,6 +47,12 @@ def _words(event: Event) -> Text:
             return _health(event)
         case "torrent_added":
             return Text(formats.visible(_added_name(event)))
+        case "metadata_updated":
+            return Text(formats.visible(_changed(event)))
+        case "files_discovered":
+            return Text(formats.visible(_files(event)))
+        case "authoring_progress":
+            return _authoring(event)
         case _:
             return Text(formats.visible(_rest(event)))
 
@@ -90,6 +104,31 @@ def _added_name(event: Event) -> str:
         if isinstance(holder, dict) and isinstance(holder.get("name"), str):
             return str(holder["name"])
     return _rest(event)
+
+
+def _changed(event: Event) -> str:
+    """Name what changed, with its new value where that is short."""
+    changed, torrent = event.body.get("changed"), event.body.get("torrent")
+    if not isinstance(changed, list) or not isinstance(torrent, dict):
+        return _rest(event)
+    return " ".join(f"{name}={_plain(torrent.get(name))}" for name in changed)
+
+
+def _files(event: Event) -> str:
+    body = event.body
+    if not all(isinstance(body.get(name), int) for name in ("files", "selected", "bytes_total", "bytes_selected")):
+        return _rest(event)
+    wanted, total = formats.size(body["bytes_selected"]), formats.size(body["bytes_total"])
+    return f"{body['selected']} of {body['files']} files selected, {wanted} of {total}"
+
+
+def _authoring(event: Event) -> Text:
+    body = event.body
+    line = Text(formats.visible(f"{body.get('name')}: {body.get('state')}"))
+    done, total = body.get("bytes_done"), body.get("bytes_total")
+    if body.get("state") == "hashing" and isinstance(done, int) and isinstance(total, int):
+        line.append(f"  {formats.size(done)} of {formats.size(total)}")
+    return line.append(f" ({formats.visible(str(body['message']))})", style="red") if body.get("message") else line
 
 
 def _rest(event: Event) -> str:

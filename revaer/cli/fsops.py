@@ -8,6 +8,7 @@ import click
 from rich.text import Text
 
 from revaer.cli import formats, terminal
+from revaer.cli.completing import complete_torrent
 from revaer.cli.failures import Failure
 from revaer.cli.invocation import converse
 from revaer.cli.parameters import comma_list
@@ -28,7 +29,7 @@ CHANGE_SECONDS = 60.0
 VERIFY_WAIT = 5.0
 """Seconds between two words of a verification that takes long."""
 
-_ID = click.argument("torrent", metavar="<ID>")
+_ID = click.argument("torrent", metavar="<ID>", shell_complete=complete_torrent)
 
 
 @click.group()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from typing import Any
 
 import click
 from rich.text import Text
@@ -57,6 +59,40 @@ def _styled(state: str) -> Text:
 def metrics(settings: Settings) -> None:
     """Print the daemon's metrics.
 
-    They come in Prometheus' text format, whatever --output says.
+    They come in Prometheus' text format; with --output json as documents of the same families and samples.
     """
-    sys.stdout.write(converse(settings, Client.metrics))
+    text = converse(settings, Client.metrics)
+    if settings.as_json:
+        terminal.show_json({"metrics": families(text)})
+    else:
+        sys.stdout.write(text)
+
+
+def families(text: str) -> list[dict[str, Any]]:
+    """Read Prometheus' text format into documents; values that JSON has no number for stay text.
+
+    Raises:
+        Failure: it is no such text.
+    """
+    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415 (only documents need it)
+
+    try:
+        found = list(text_string_to_metric_families(text))
+    except ValueError as error:
+        raise Failure("the answer makes no sense", detail=f"these are no metrics: {error}") from error
+    return [
+        {
+            "name": family.name,
+            "type": family.type,
+            "help": family.documentation,
+            "samples": [
+                {
+                    "name": sample.name,
+                    "labels": dict(sample.labels),
+                    "value": sample.value if math.isfinite(sample.value) else str(sample.value),
+                }
+                for sample in family.samples
+            ],
+        }
+        for family in found
+    ]

@@ -11,7 +11,6 @@ from revaer.cli.reporting import failure_of
 from revaer.cli.settings import Settings
 from revaer.cli.target import Target, find_target
 from revaer.client import Client, ClientError
-from revaer.types import new_torrent_id
 
 T = TypeVar("T")
 
@@ -46,19 +45,18 @@ def converse(
     Raises:
         Failure: with the words and the exit code for what went wrong.
     """
-    request_id = str(new_torrent_id())
     target = target or locate(settings)
     try:
         return trio.run(
             _with_client,
             target,
             settings.timeout if timeout is None else timeout,
-            request_id,
+            settings.request_id,
             work,
             restrict_keyboard_interrupt_to_checkpoints=True,
         )
     except ClientError as error:
-        raise failure_of(error, target=target, request_id=request_id) from error
+        raise failure_of(error, target=target, request_id=settings.request_id) from error
 
 
 async def _with_client(target: Target, timeout: float, request_id: str, work: Callable[[Client], Awaitable[T]]) -> T:

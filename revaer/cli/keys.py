@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import click
 from rich.text import Text
 
 from revaer.cli import formats, terminal
-from revaer.cli.failures import WrongRequest
+from revaer.cli.completing import complete_key
+from revaer.cli.failures import Failure, WrongRequest
 from revaer.cli.invocation import converse, locate
 from revaer.cli.key_file import KeyFile, reserved
-from revaer.cli.parameters import CALL_LIMIT, DURATION, LIFETIME, comma_list
+from revaer.cli.parameters import CALL_LIMIT, DRY_RUN, DURATION, LIFETIME, comma_list
 from revaer.cli.settings import Settings, global_options, pass_settings
 from revaer.cli.target import Target
 from revaer.client import UNSET, Client, IssuedKey, Key, RateLimit, Unset
@@ -44,10 +45,13 @@ def list_keys(settings: Settings) -> None:
     found = converse(settings, lambda client: client.keys.list())
     if settings.as_json:
         terminal.show_json({"keys": [key.document for key in found]})
-        return
-    if not found:
+    elif found:
+        _show_keys(found)
+    else:
         terminal.notice("No keys.")
-        return
+
+
+def _show_keys(found: Sequence[Key]) -> None:
     table = terminal.new_table("ID", "NAME", "SCOPES", "ISSUED", "ENDS", "LIMIT", "OLD SECRET UNTIL")
     for key in found:
         table.add_row(
@@ -105,7 +109,7 @@ def issue(
 
 
 @keys.command()
-@click.argument("key_id", metavar="<ID>")
+@click.argument("key_id", metavar="<ID>", shell_complete=complete_key)
 @click.option("--grace", type=DURATION, metavar="TIME", help="How long the old secret works on.  [default: 1h]")
 @_SAVE
 @global_options(leading=False)
@@ -121,11 +125,12 @@ def rotate(settings: Settings, *, key_id: str, grace: int | None, save: Path | N
 
 
 @keys.command()
-@click.argument("key_ids", nargs=-1, required=True, metavar="<ID>...")
+@click.argument("key_ids", nargs=-1, required=True, metavar="<ID>...", shell_complete=complete_key)
 @click.option("--own", is_flag=True, help="Also the key that this command uses.")
+@DRY_RUN
 @global_options(leading=False)
 @pass_settings
-def revoke(settings: Settings, *, key_ids: tuple[str, ...], own: bool) -> None:
+def revoke(settings: Settings, *, key_ids: tuple[str, ...], own: bool, dry_run: bool) -> None:
     """End keys now.
 
     Streams that are open with them end too.
@@ -136,6 +141,9 @@ def revoke(settings: Settings, *, key_ids: tuple[str, ...], own: bool) -> None:
         raise WrongRequest(f"{mine} is the key that this command uses", lines=["Add --own to end it all the same."])
     # The key in use goes last: it must still let the others go.
     wanted = sorted(dict.fromkeys(key_ids), key=lambda key_id: key_id == mine)
+    if dry_run:
+        _preview(settings, wanted, converse(settings, lambda client: client.keys.list(), target=target))
+        return
 
     async def end(client: Client) -> None:
         for key_id in wanted:
@@ -146,6 +154,20 @@ def revoke(settings: Settings, *, key_ids: tuple[str, ...], own: bool) -> None:
     converse(settings, end, target=target)
     if settings.as_json:
         terminal.show_json({"revoked": wanted})
+
+
+def _preview(settings: Settings, wanted: Sequence[str], found: Sequence[Key]) -> None:
+    """Show which keys would end. Raises Failure when one is not there."""
+    there = {key.id: key for key in found}
+    unknown = [key_id for key_id in wanted if key_id not in there]
+    if unknown:
+        raise Failure("there is no such key", lines=[*unknown, "`revaer keys ls` shows what is there."])
+    keys = [there[key_id] for key_id in wanted]
+    if settings.as_json:
+        terminal.show_json({"dry_run": True, "keys": [key.document for key in keys]})
+        return
+    _show_keys(keys)
+    terminal.notice(f"{len(keys)} key{'s' if len(keys) != 1 else ''} would end.")
 
 
 def _own_id(target: Target) -> str | None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from revaer.cli import formats, terminal
 from revaer.cli.changes import compact
 from revaer.cli.invocation import converse
-from revaer.cli.parameters import DURATION, SIZE, absolute
+from revaer.cli.parameters import DRY_RUN, DURATION, SIZE, absolute
 from revaer.cli.patches import read_object
 from revaer.cli.settings import Settings, global_options, pass_settings
 from revaer.client import Client, LabelKind
@@ -62,9 +62,12 @@ def list_labels(settings: Settings, *, kind: str | None) -> None:
     table = terminal.new_table("KIND", "NAME", "POLICY")
     for one, policies in found.items():
         for name, policy in sorted(policies.items()):
-            words = ", ".join(f"{field}={compact(value)}" for field, value in _given(policy))
-            table.add_row(Text(one), terminal.flexible(name), terminal.flexible(words))
+            table.add_row(Text(one), terminal.flexible(name), terminal.flexible(_words(policy)))
     terminal.show_table(table)
+
+
+def _words(policy: Mapping[str, Any]) -> str:
+    return ", ".join(f"{field}={compact(value)}" for field, value in _given(policy))
 
 
 def _given(policy: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -127,13 +130,23 @@ def _policy(given: Mapping[str, Any]) -> dict[str, Any]:
 @_KIND
 @_NAME
 @_IF_MATCH
+@DRY_RUN
 @global_options(leading=False)
 @pass_settings
-def rm(settings: Settings, *, kind: str, name: str, if_match: int | None) -> None:
+def rm(settings: Settings, *, kind: str, name: str, if_match: int | None, dry_run: bool) -> None:
     """Remove the policy of a label.
 
     Torrents keep the label.
     """
+    if dry_run:
+        if if_match is not None:
+            raise click.UsageError("--if-match guards a change; it does not go with --dry-run.")
+        policy = converse(settings, lambda client: client.labels.get(KINDS[kind], name))
+        if settings.as_json:
+            terminal.show_json({"dry_run": True, "kind": kind, "name": name, "policy": policy})
+        else:
+            terminal.say(f"{kind} {formats.visible(name)} would lose: {formats.visible(_words(policy))}")
+        return
     converse(settings, lambda client: client.labels.remove(KINDS[kind], name, expected=if_match))
     if settings.as_json:
         terminal.show_json({"kind": kind, "name": name})

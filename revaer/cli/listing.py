@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from rich.text import Text
 
 from revaer.cli import formats, terminal
+from revaer.cli.changes import compact
+from revaer.cli.choosing import filter_options, query_from
+from revaer.cli.completing import complete_torrent
 from revaer.cli.invocation import converse
 from revaer.cli.parameters import comma_list
 from revaer.cli.settings import Settings, global_options, pass_settings
-from revaer.client import Client, ListQuery, Page, Torrent, TorrentFile
+from revaer.cli.tree import examples
+from revaer.client import Client, ListQuery, Page, Rows, Torrent, TorrentFile
 
 STATE_STYLES = {
     "downloading": "cyan",
@@ -27,14 +32,18 @@ STATE_STYLES = {
 _SHORTEST_ID = 8
 
 
-@click.command()
-@click.option("--state", multiple=True, callback=comma_list, metavar="STATES", help="Only these states.")
-@click.option("--tracker", multiple=True, callback=comma_list, metavar="HOSTS", help="Only with one of these trackers.")
-@click.option("--extension", multiple=True, callback=comma_list, metavar="EXTS", help="Only with such a file.")
-@click.option("--tag", multiple=True, callback=comma_list, metavar="TAGS", help="Only with all of these tags.")
-@click.option("--category", metavar="TEXT", help="Only of this category.")
-@click.option("--name", metavar="TEXT", help="Only with this in the name.")
+@click.command(
+    epilog=examples(
+        "revaer ls --state downloading,checking --sort -progress",
+        "revaer ls --tag linux --name debian --all",
+        "revaer ls --fields name,rates --output json",
+    )
+)
+@filter_options
 @click.option("--sort", metavar="KEY", help="added_at, name, size, progress, ratio or state; -KEY for descending.")
+@click.option(
+    "--fields", multiple=True, callback=comma_list, metavar="FIELDS", help="Only these, as the API names them."
+)
 @click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="How many on a page.  [default: 50]")
 @click.option("--cursor", metavar="CURSOR", help="The page after this one, as the last page said.")
 @click.option("--all", "everything", is_flag=True, help="Every page.")
@@ -42,22 +51,26 @@ _SHORTEST_ID = 8
 @pass_settings
 def ls(
     settings: Settings,
+    /,
     *,
-    state: tuple[str, ...],
-    tracker: tuple[str, ...],
-    extension: tuple[str, ...],
-    tag: tuple[str, ...],
-    category: str | None,
-    name: str | None,
     sort: str | None,
+    fields: tuple[str, ...],
     limit: int | None,
     cursor: str | None,
     everything: bool,
+    **given: Any,
 ) -> None:
-    """List torrents."""
+    """List torrents.
+
+    The ID column shows the beginning of the info-hash; every command takes it as <ID>. `revaer top` is the list that
+    keeps itself up to date.
+    """
     if everything and cursor is not None:
         raise click.UsageError("--all starts at the first page; it does not go with --cursor.")
-    query = ListQuery(state, tracker, extension, tag, category, name, sort, limit or (1000 if everything else None))
+    query = query_from(given, sort=sort, limit=limit or (1000 if everything else None))
+    if fields:
+        _list_fields(settings, fields, query, cursor, everything=everything)
+        return
 
     async def fetch(client: Client) -> Page:
         if not everything:
@@ -70,8 +83,44 @@ def ls(
         terminal.show_json(page.document)
         return
     show_torrents(page.torrents)
-    if page.next is not None:
-        terminal.notice(f"There are more: --all, or --cursor {page.next}")
+    _tell_of_more(page.next)
+
+
+def _tell_of_more(cursor: str | None) -> None:
+    if cursor is not None:
+        terminal.notice(f"There are more: --all, or --cursor {cursor}")
+
+
+def _list_fields(
+    settings: Settings, fields: Sequence[str], query: ListQuery, cursor: str | None, *, everything: bool
+) -> None:
+    """List torrents with some fields only: a column for each."""
+
+    async def fetch(client: Client) -> Rows:
+        if not everything:
+            return await client.rows(fields, query, cursor=cursor)
+        rows = await client.all_rows(fields, query)
+        return Rows(rows, None, {"torrents": list(rows)})
+
+    page = converse(settings, fetch)
+    if settings.as_json:
+        terminal.show_json(page.document)
+        return
+    if not page.rows:
+        terminal.notice("No torrents.")
+        return
+    columns = list(dict.fromkeys(["id", *fields]))
+    table = terminal.new_table(*map(str.upper, columns))
+    for row in page.rows:
+        table.add_row(*(terminal.flexible(_cell(row.get(column))) for column in columns))
+    terminal.show_table(table)
+    _tell_of_more(page.next)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else compact(value)
 
 
 def show_torrents(torrents: Sequence[Torrent]) -> None:
@@ -108,7 +157,7 @@ def short_ids(hashes: Sequence[str]) -> list[str]:
 
 
 @click.command()
-@click.argument("torrent", metavar="<ID>")
+@click.argument("torrent", metavar="<ID>", shell_complete=complete_torrent)
 @global_options(leading=False)
 @pass_settings
 def files(settings: Settings, *, torrent: str) -> None:

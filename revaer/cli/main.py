@@ -1,108 +1,54 @@
-"""The entry point `revaer`: the command tree, and how the process ends."""
+"""The entry point `revaer`: how a command line is run, and how the process ends."""
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 import revaer
+from revaer.cli import telemetry
 from revaer.cli.failures import Failure
 from revaer.cli.settings import Settings, global_options
+from revaer.cli.tree import Interrupted, LazyGroup, PipeClosed
 
-COMMANDS = {
-    "serve": ("revaer.cli.serve:serve", "Run the daemon."),
-    "demo": ("revaer.demo.command:demo", "Watch a download survive kill -9."),
-    "setup": ("revaer.cli.setup:setup", "Set up a fresh node."),
-    "add": ("revaer.cli.add:add", "Add torrents."),
-    "ls": ("revaer.cli.listing:ls", "List torrents."),
-    "status": ("revaer.cli.status:status", "Look at one torrent closely."),
-    "files": ("revaer.cli.listing:files", "List the files of a torrent."),
-    "tail": ("revaer.cli.tail:tail", "Follow the events."),
-    "action": ("revaer.cli.acting:action", "Pause, resume, recheck, limit or move a torrent."),
-    "select": ("revaer.cli.acting:select", "Choose the files of a torrent."),
-    "rm": ("revaer.cli.acting:rm", "Remove torrents."),
-    "fsops": ("revaer.cli.fsops:fsops", "See to the post-processing of finished downloads."),
-    "config": ("revaer.cli.config:config", "Read and change the configuration."),
-    "labels": ("revaer.cli.labels:labels", "Set what categories and tags give."),
-    "keys": ("revaer.cli.keys:keys", "Issue, list, rotate and revoke API keys."),
-    "secrets": ("revaer.cli.secrets:secrets", "Set and remove secrets."),
-    "health": ("revaer.cli.health:health", "Ask the daemon how it is."),
-    "metrics": ("revaer.cli.health:metrics", "Print the daemon's metrics."),
-    "factory-reset": ("revaer.cli.setup:factory_reset", "Take the node back to its setup."),
-}
-"""Every command with the place it is loaded from when it is used, and its line in the help."""
+INTERRUPTED_CODE = 128 + signal.SIGINT
+"""How a shell counts a command that Ctrl-C ended."""
 
-ALIASES = {"torrent": {"add": "add", "remove": "rm"}, "settings": {"patch": "config set"}}
-"""Names of earlier versions, which scripts still use."""
+EPILOG = """\b
+Examples:
+  revaer serve                                      run the daemon here
+  revaer add 'magnet:?xt=urn:btih:...' --skip-fluff
+  revaer ls --state downloading --sort -progress
+  revaer status 3f9a --follow                       any unique beginning of an id
+  revaer tail --event completed --output json
+
+\b
+Exit codes:
+  0  done
+  2  the request was wrong: usage, or the daemon says 400, 409, 412, 413, 415 or 422
+  3  everything else: no daemon, no key, not found, not allowed, too many requests
+
+Each command has its own help: revaer add --help. Documents of --output json are those of the HTTP API.
+"""
 
 
-class Interrupted(Exception):
-    """The user pressed Ctrl-C."""
-
-
-class PipeClosed(Exception):
-    """Whoever read the output has gone."""
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are used: the daemon's imports must not slow down `revaer ls`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of the help."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load one command; `None` when there is none of that name."""
-        if cmd_name in ALIASES:
-            commands = {name: load_command(real) for name, real in ALIASES[cmd_name].items()}
-            return click.Group(cmd_name, commands=commands, help="Names of earlier versions.")
-        return load_command(cmd_name) if cmd_name in COMMANDS else None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the help's list of commands without loading them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_place, text) in COMMANDS.items()])
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a closed pipe and Ctrl-C pass click by, which would report them."""
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError as error:
-            raise PipeClosed from error
-        except KeyboardInterrupt as error:
-            raise Interrupted from error
-        return result
-
-
-def load_command(name: str) -> click.Command:
-    """Import one command, such as `add`, or `config set` in its group."""
-    first, *rest = name.split()
-    module, _, attribute = COMMANDS[first][0].partition(":")
-    command: click.Command = getattr(importlib.import_module(module), attribute)
-    for step in rest:
-        assert isinstance(command, click.Group), "only groups hold commands"
-        command = command.commands[step]
-    return command
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(revaer.__version__, prog_name="revaer")
 @global_options(leading=True)
 def cli() -> None:
     """A torrent daemon that loses nothing, and the commands that talk to it.
 
-    The global options may stand before or after a command's name.
-
-    Exit codes: 0 done; 2 the request was wrong; 3 everything else.
+    The options below go with every command, before or after its name. A daemon on this machine is found by itself,
+    with its key.
     """
 
 
@@ -112,23 +58,53 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         Interrupted: the user pressed Ctrl-C.
     """
+    settings = Settings()
     try:
-        result = cli.main(args=list(arguments), prog_name="revaer", standalone_mode=False, obj=Settings())
+        code, error = _execute(arguments, settings)
+    except Interrupted:
+        _report(settings, "interrupted", INTERRUPTED_CODE, None)
+        raise
+    _report(settings, "failure" if code else "success", code, error)
+    return code
+
+
+def _execute(arguments: Sequence[str], settings: Settings) -> tuple[int, Exception | None]:
+    """Run one command line; answer the exit code and what it failed of."""
+    try:
+        result = cli.main(args=list(arguments), prog_name="revaer", standalone_mode=False, obj=settings)
     except click.ClickException as error:
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            settings.command = error.ctx.command_path
         error.show()
-        return error.exit_code
+        return error.exit_code, error
     except click.Abort as error:
         raise Interrupted from error
     except PipeClosed:
         _silence_stdout()
-        return 0
+        return 0, None
     except Interrupted:
         raise
-    except Exception:  # noqa: BLE001 (the last line of defence: a defect of ours still ends with the documented code)
+    except Exception as error:  # noqa: BLE001 (the last line of defence: a defect of ours still ends with the documented code)
         traceback.print_exc()
         sys.stderr.write("error: this is a defect of revaer; please report it with the lines above\n")
-        return Failure.exit_code
-    return result if isinstance(result, int) else 0
+        return Failure.exit_code, error
+    return (result if isinstance(result, int) else 0), None
+
+
+def _report(settings: Settings, outcome: str, code: int, error: Exception | None) -> None:
+    """Report a command to the user's endpoint, when there is one; `revaer` alone is no command."""
+    url = telemetry.endpoint(cli)
+    command = settings.command.removeprefix("revaer").strip()
+    if url is None or not command:
+        return
+    told = telemetry.document(
+        command=command,
+        outcome=outcome,
+        trace_id=settings.request_id,
+        exit_code=code,
+        message=telemetry.words_of(error),
+    )
+    telemetry.report(url, told)
 
 
 def main() -> NoReturn:

@@ -124,3 +124,7 @@ def comma_list(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
 def absolute(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> str | None:
     """Make a directory absolute from here: the daemon runs elsewhere."""
     return None if value is None else str(value.expanduser().absolute())
+
+
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what would go.")
+"""The option of commands that destroy something."""

@@ -39,7 +39,8 @@ def failure_of(error: ClientError, *, target: Target | None, request_id: str) ->
 
 def _refused(problem: Problem, *, target: Target | None, request_id: str) -> Failure:
     lines = [f"{param.pointer or '/'}: {param.message}" for param in problem.invalid_params]
-    detail = "" if problem.detail == "; ".join(lines) else problem.detail
+    said = ("; ".join(lines), "; ".join(param.message for param in problem.invalid_params))
+    detail = "" if problem.detail in said else problem.detail
     if problem.status == 401 and target is not None:
         lines += _key_advice(target)
     if problem.type.endswith("/setup-required"):

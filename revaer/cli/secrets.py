@@ -8,6 +8,7 @@ from rich.text import Text
 from revaer.cli import formats, terminal
 from revaer.cli.failures import Failure
 from revaer.cli.invocation import converse
+from revaer.cli.parameters import DRY_RUN
 from revaer.cli.private_input import EXTRA, read_private, refuse_extra
 from revaer.cli.settings import Settings, global_options, pass_settings
 from revaer.client import Client, ConfigSnapshot
@@ -58,17 +59,25 @@ def set_secret(settings: Settings, ctx: click.Context, /, *, name: str) -> None:
 
 @secrets.command()
 @click.argument("name", metavar="<NAME>")
+@DRY_RUN
 @global_options(leading=False)
 @pass_settings
-def rm(settings: Settings, *, name: str) -> None:
+def rm(settings: Settings, *, name: str, dry_run: bool) -> None:
     """Remove a secret."""
 
     async def remove(client: Client) -> ConfigSnapshot:
-        if name not in (await client.config.read()).secrets:
+        snapshot = await client.config.read()
+        if name not in snapshot.secrets:
             raise Failure(f"there is no secret {name!r}", lines=["`revaer secrets ls` shows what is there."])
-        return await client.secrets.remove(name)
+        return snapshot if dry_run else await client.secrets.remove(name)
 
-    _tell(settings, name, converse(settings, remove), "removed")
+    snapshot = converse(settings, remove)
+    if not dry_run:
+        _tell(settings, name, snapshot, "removed")
+    elif settings.as_json:
+        terminal.show_json({"dry_run": True, "name": name})
+    else:
+        terminal.say(f"secret {formats.visible(name)} would be removed")
 
 
 @secrets.command("rotate-key")

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import platformdirs
 
+from revaer.types import new_torrent_id
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(slots=True)
 class Settings:
-    """What the global options and their environment variables said. `timeout` in seconds."""
+    """What the global options and their environment variables said, and what names this invocation.
+
+    Attributes:
+        timeout: seconds.
+        request_id: the `x-request-id` of everything that this invocation asks.
+        command: which command it is, with its group, such as `revaer config set`; what it was given is not part of it.
+    """
 
     api_url: str | None = None
     api_key: str | None = None
@@ -23,6 +31,8 @@ class Settings:
     credentials: Path | None = None
     timeout: float = 10.0
     output: str = "table"
+    request_id: str = field(default_factory=lambda: str(new_torrent_id()))
+    command: str = "revaer"
 
     @property
     def directory(self) -> Path:
@@ -40,6 +50,7 @@ pass_settings = click.make_pass_decorator(Settings, ensure=True)
 
 def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
     settings = ctx.ensure_object(Settings)
+    settings.command = ctx.command_path
     if value is not None and param.name is not None:
         setattr(settings, param.name, value)
 

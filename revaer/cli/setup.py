@@ -17,7 +17,7 @@ from revaer.cli.changes import moved
 from revaer.cli.failures import Failure, WrongRequest
 from revaer.cli.invocation import converse
 from revaer.cli.key_file import KeyFile, reserved
-from revaer.cli.parameters import DURATION
+from revaer.cli.parameters import DRY_RUN, DURATION
 from revaer.cli.patches import read_object
 from revaer.cli.private_input import EXTRA, read_private, refuse_extra
 from revaer.cli.reporting import failure_of
@@ -207,13 +207,17 @@ def _rfc3339(moment: datetime | None) -> str | None:
 
 @click.command("factory-reset")
 @click.option("--confirm", is_flag=True, help="Yes: the configuration, the keys and the secrets shall go.")
+@DRY_RUN
 @global_options(leading=False)
 @pass_settings
-def factory_reset(settings: Settings, *, confirm: bool) -> None:
+def factory_reset(settings: Settings, *, confirm: bool, dry_run: bool) -> None:
     """Take the node back to its setup.
 
     Torrents stop, the configuration goes back to the defaults, every key and secret is gone. Payload files stay.
     """
+    if dry_run:
+        _preview(settings)
+        return
     if not confirm:
         raise click.UsageError(
             "this stops all torrents and deletes the configuration, every key and every secret; payload files stay. "
@@ -225,3 +229,20 @@ def factory_reset(settings: Settings, *, confirm: bool) -> None:
         return
     terminal.say(f"The node is back at its setup: revision {snapshot.revision}.")
     terminal.notice("Set it up again on the node: revaer setup")
+
+
+def _preview(settings: Settings) -> None:
+    """Tell what a factory reset would stop and delete."""
+
+    async def count(client: Client) -> dict[str, int]:
+        secrets = (await client.config.read()).secrets
+        keys, torrents = await client.keys.list(), await client.all_rows(("state",))
+        return {"torrents_stopped": len(torrents), "keys_deleted": len(keys), "secrets_deleted": len(secrets)}
+
+    found = converse(settings, count)
+    if settings.as_json:
+        terminal.show_json({"dry_run": True, **found})
+        return
+    for name, number in found.items():
+        terminal.say(f"{name.replace('_', ' ')}: {number}")
+    terminal.say("the configuration goes back to the defaults; payload files and torrents stay")

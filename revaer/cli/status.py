@@ -6,6 +6,7 @@ import click
 from rich.text import Text
 
 from revaer.cli import formats, terminal
+from revaer.cli.completing import complete_torrent
 from revaer.cli.following import follow
 from revaer.cli.invocation import converse
 from revaer.cli.listing import STATE_STYLES
@@ -15,7 +16,7 @@ from revaer.client import Client, Torrent, TorrentDetail
 
 
 @click.command()
-@click.argument("torrent", metavar="<ID>")
+@click.argument("torrent", metavar="<ID>", shell_complete=complete_torrent)
 @click.option("--follow", "-f", "to_the_end", is_flag=True, help="Show the progress until the torrent is complete.")
 @global_options(leading=False)
 @pass_settings

@@ -17,11 +17,15 @@ from rich.text import Text
 
 from revaer.cli import formats
 
-FLEXIBLE = frozenset({"NAME", "PATH", "REASON", "VALUE", "BEFORE", "AFTER", "CHANGED", "DESCRIPTION", "POLICY"})
+FLEXIBLE = frozenset(
+    {"NAME", "PATH", "URL", "CLIENT", "FLAGS", "REASON", "VALUE"}
+    | {"BEFORE", "AFTER", "CHANGED", "DESCRIPTION", "POLICY", "FACTS"}
+)
 """Columns that may be cut on a narrow terminal."""
 
 _PIPE_WIDTH = 1_000_000
-_WIDE = 110
+WIDE = 110
+"""Columns of a terminal from which on tables show everything."""
 
 
 class Terminal(Console):
@@ -66,7 +70,7 @@ def show_json_line(document: Mapping[str, Any]) -> None:
 def is_wide() -> bool:
     """Tell whether there is room for every column."""
     console = output()
-    return not console.is_terminal or console.width >= _WIDE
+    return not console.is_terminal or console.width >= WIDE
 
 
 def new_table(*columns: str, right: tuple[str, ...] = ()) -> Table:

@@ -2,121 +2,39 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypedDict
+from typing import Self
 
 import httpx
+import trio
 
+from revaer.client import documents, finding
+from revaer.client.authoring import Authoring
 from revaer.client.backoff import Backoff
+from revaer.client.comeback import Notice
 from revaer.client.config import Config
-from revaer.client.errors import ClientError
-from revaer.client.exchange import Exchange, decode, place
+from revaer.client.documents import Document
+from revaer.client.exchange import Exchange, decode, idempotency, place
 from revaer.client.fsops import FsOps
 from revaer.client.keys import Keys
 from revaer.client.labels import Labels
 from revaer.client.link import Link, problem_of
-from revaer.client.models import Health, Page, Torrent, TorrentDetail, TorrentFile
+from revaer.client.logs import LogStream
+from revaer.client.looks import Peer, PieceMap
+from revaer.client.many import Many, add_body
+from revaer.client.models import Health, Page, Rows, Ticket, Torrent, TorrentDetail, TorrentFile
 from revaer.client.node import Node
+from revaer.client.overview import Dashboard, DirectoryPage
+from revaer.client.queries import AddOptions, EditOptions, EventFilter, ListQuery
 from revaer.client.secrets import Secrets
-from revaer.client.stream import EventStream, Notice
+from revaer.client.socket import EventSocket
+from revaer.client.stream import EventStream, TimelinePage
+from revaer.client.trackers import Trackers
 
 PAGE_LIMIT = 1000
 """The largest page the daemon serves."""
-
-
-class AmbiguousPrefix(ClientError):
-    """More than one torrent begins like this; `matches` names them."""
-
-    def __init__(self, prefix: str, matches: Sequence[str]) -> None:
-        super().__init__(f"{prefix!r} fits {len(matches)} torrents")
-        self.matches = tuple(matches)
-
-
-class UnknownPrefix(ClientError):
-    """No torrent begins like this."""
-
-
-class MalformedId(ClientError):
-    """What was given for a torrent cannot be one."""
-
-
-class AddOptions(TypedDict, total=False):
-    """What may be asked of a torrent when it is added; the names are those of the API. Rates in bytes per second."""
-
-    id: str
-    name: str
-    comment: str
-    download_dir: str
-    storage_mode: str
-    sequential: bool
-    start_paused: bool
-    seed_mode: bool
-    super_seeding: bool
-    tags: Sequence[str]
-    category: str
-    trackers: Sequence[str]
-    replace_trackers: bool
-    web_seeds: Sequence[str]
-    include: Sequence[str]
-    exclude: Sequence[str]
-    skip_fluff: bool
-    priorities: Mapping[str, str]
-    max_download_bps: int
-    max_upload_bps: int
-    max_connections: int
-    seed_ratio_limit: float
-    seed_time_limit: int
-    auto_managed: bool
-    queue_position: int
-    pex_enabled: bool
-    process: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ListQuery:
-    """Which torrents, in which order. `tags` must all match; `sort` takes a `-` in front for descending order."""
-
-    states: Sequence[str] = ()
-    trackers: Sequence[str] = ()
-    extensions: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    category: str | None = None
-    name: str | None = None
-    sort: str | None = None
-    limit: int | None = None
-
-    def params(self) -> dict[str, str]:
-        """The query as URL parameters."""
-        lists = {"state": self.states, "tracker": self.trackers, "extension": self.extensions, "tags": self.tags}
-        params = {key: ",".join(values) for key, values in lists.items() if values}
-        single = {"category": self.category, "name": self.name, "sort": self.sort, "limit": self.limit}
-        return params | {key: str(value) for key, value in single.items() if value is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class EventFilter:
-    """Which events; an empty field lets everything pass."""
-
-    torrents: Sequence[str] = ()
-    kinds: Sequence[str] = ()
-    states: Sequence[str] = ()
-    categories: Sequence[str] = ()
-    tags: Sequence[str] = ()
-
-    def params(self) -> dict[str, str]:
-        """The filter as URL parameters."""
-        lists = {
-            "torrent": self.torrents,
-            "event": self.kinds,
-            "state": self.states,
-            "category": self.categories,
-            "tags": self.tags,
-        }
-        return {key: ",".join(values) for key, values in lists.items() if values}
 
 
 class Client:
@@ -132,12 +50,15 @@ class Client:
         request_id: the `x-request-id` of everything this client sends; the daemon makes one per call otherwise.
 
     Attributes:
+        authoring: making `.torrent` files.
         config: the configuration: read, change, try, go back.
         fsops: post-processing: jobs, the queue, the library.
         keys: API keys.
         labels: the policies of categories and tags.
+        many: adding and changing many torrents with one call.
         secrets: the names of secrets, and setting them.
         node: setup and factory reset.
+        trackers: the trackers and web seeds of torrents.
 
     Raises:
         InvalidAddress: the URL cannot be used.
@@ -148,12 +69,15 @@ class Client:
     ) -> None:
         self._link = Link(url, api_key, timeout, request_id)
         self._exchange = Exchange(self._link)
+        self.authoring = Authoring(self._exchange)
         self.config = Config(self._exchange)
         self.fsops = FsOps(self._exchange)
         self.keys = Keys(self._exchange)
         self.labels = Labels(self._exchange)
+        self.many = Many(self._exchange)
         self.secrets = Secrets(self._exchange)
         self.node = Node(self._exchange)
+        self.trackers = Trackers(self._exchange)
 
     async def __aenter__(self) -> Self:
         return self
@@ -168,22 +92,29 @@ class Client:
         await self._link.aclose()
 
     async def add(
-        self, *, magnet: str | None = None, metainfo: bytes | None = None, options: AddOptions | None = None
+        self,
+        *,
+        magnet: str | None = None,
+        metainfo: bytes | None = None,
+        options: AddOptions | None = None,
+        idempotency_key: str | None = None,
     ) -> Torrent:
-        """Add a torrent from a magnet link or from the bytes of a `.torrent`. Answers when it is durable."""
-        body: dict[str, Any] = dict(options or {})
-        if magnet is not None:
-            body["magnet"] = magnet
-        if metainfo is not None:
-            body["metainfo"] = base64.b64encode(metainfo).decode("ascii")
-        return Torrent.read(await self._exchange.json("POST", "/v1/torrents", body=body))
+        """Add a torrent from a magnet link or from the bytes of a `.torrent`. Answers when it is durable.
+
+        Args:
+            magnet: a magnet link.
+            metainfo: a `.torrent`.
+            options: what is asked of it.
+            idempotency_key: the same key and body within 24 hours get the first answer again, so that a call whose
+                answer was lost can be repeated.
+        """
+        body = add_body(magnet=magnet, metainfo=metainfo, options=options)
+        answer = await self._exchange.json("POST", "/v1/torrents", body=body, headers=idempotency(idempotency_key))
+        return Torrent.read(answer)
 
     async def page(self, query: ListQuery | None = None, *, cursor: str | None = None) -> Page:
         """Fetch one page of the list; `cursor` is the `next` of the page before."""
-        params = (query or ListQuery()).params()
-        if cursor is not None:
-            params["cursor"] = cursor
-        return Page.read(await self._exchange.json("GET", "/v1/torrents", params=params))
+        return Page.read(await self._exchange.json("GET", "/v1/torrents", params=_list_params(query, cursor)))
 
     async def list(self, query: ListQuery | None = None) -> tuple[Torrent, ...]:
         """Fetch every page of the list."""
@@ -195,6 +126,21 @@ class Client:
             torrents += page.torrents
         return tuple(torrents)
 
+    async def rows(self, fields: Sequence[str], query: ListQuery | None = None, *, cursor: str | None = None) -> Rows:
+        """Fetch one page of the list with some fields only, as documents; the id is always among them."""
+        params = _list_params(query, cursor) | {"fields": ",".join(fields)}
+        return Rows.read(await self._exchange.json("GET", "/v1/torrents", params=params))
+
+    async def all_rows(self, fields: Sequence[str], query: ListQuery | None = None) -> tuple[Document, ...]:
+        """Fetch every page of the list with some fields only, as documents."""
+        wanted = query or ListQuery(limit=PAGE_LIMIT)
+        page = await self.rows(fields, wanted)
+        found = [*page.rows]
+        while page.next is not None:
+            page = await self.rows(fields, wanted, cursor=page.next)
+            found += page.rows
+        return tuple(found)
+
     async def get(self, torrent_id: str) -> TorrentDetail:
         """Look at one torrent closely, by id or info-hash."""
         return TorrentDetail.read(await self._exchange.json("GET", _path(torrent_id)))
@@ -202,6 +148,25 @@ class Client:
     async def files(self, torrent_id: str) -> tuple[TorrentFile, ...]:
         """List the files of one torrent; empty before a magnet's metadata came."""
         return (await self.get(torrent_id)).files
+
+    async def peers(self, torrent_id: str) -> tuple[Peer, ...]:
+        """List who a torrent is connected to, as it is now."""
+        answer = documents.as_document(await self._exchange.json("GET", f"{_path(torrent_id)}/peers"), "the list")
+        return tuple(map(Peer.read, documents.as_sequence(answer.get("peers"), "`peers`")))
+
+    async def pieces(self, torrent_id: str) -> PieceMap:
+        """Ask which pieces of a torrent are there."""
+        return PieceMap.read(await self._exchange.json("GET", f"{_path(torrent_id)}/pieces"))
+
+    async def timeline(self, torrent_id: str, *, limit: int | None = None, cursor: str | None = None) -> TimelinePage:
+        """Fetch one page of a torrent's durable events, the oldest first; `cursor` is the `next` of the page before."""
+        given = {"limit": limit, "cursor": cursor}
+        params = {name: str(value) for name, value in given.items() if value is not None}
+        return TimelinePage.read(await self._exchange.json("GET", f"{_path(torrent_id)}/timeline", params=params))
+
+    async def edit(self, torrent_id: str, changes: EditOptions) -> Torrent:
+        """Change what is asked of a torrent. Answers when it is durable and applied."""
+        return Torrent.read(await self._exchange.json("PATCH", _path(torrent_id), body=dict(changes)))
 
     async def delete(self, torrent_id: str, *, delete_data: bool = False) -> None:
         """Remove a torrent, with `delete_data` its payload too. Answers when it is done."""
@@ -238,17 +203,16 @@ class Client:
             UnknownPrefix: no torrent begins like this.
             AmbiguousPrefix: more than one does.
         """
-        wanted = key.strip().lower()
-        if _is_whole(wanted):
-            return wanted
-        if not wanted or not set(wanted) <= set("0123456789abcdef-"):
-            raise MalformedId(f"{key!r} is no torrent id, no info-hash and no beginning of one")
-        matches = [torrent for torrent in await self.list() if _begins(torrent, wanted)]
-        if len(matches) > 1:
-            raise AmbiguousPrefix(key, [f"{torrent.id}  {torrent.name or torrent.info_hash}" for torrent in matches])
-        if not matches:
-            raise UnknownPrefix(f"no torrent's id or info-hash begins with {key!r}")
-        return matches[0].id
+        (torrent_id,) = await self.resolve_all([key])
+        return torrent_id
+
+    async def resolve_all(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """Find several torrents as `resolve` does, with one look at the list; the errors are those of `resolve`."""
+        wanted = [finding.normal(key) for key in keys]
+        if all(map(finding.is_whole, wanted)):
+            return tuple(wanted)
+        torrents = await self.all_rows(finding.FIELDS)
+        return tuple(key if finding.is_whole(key) else finding.find_one(key, torrents) for key in wanted)
 
     @asynccontextmanager
     async def events(
@@ -272,6 +236,91 @@ class Client:
         async with stream:
             yield stream
 
+    @asynccontextmanager
+    async def socket(
+        self,
+        wanted: EventFilter | None = None,
+        *,
+        snapshot: bool = False,
+        since: str | None = None,
+        backoff: Backoff | None = None,
+        on_notice: Callable[[Notice], None] | None = None,
+    ) -> AsyncIterator[EventSocket]:
+        """Open a WebSocket of events; it connects again by itself after cuts.
+
+        Args:
+            wanted: which events, and which torrents of the catalogue.
+            snapshot: begin with the catalogue, and have it again whenever events were missed.
+            since: go on after this event; from now on when absent.
+            backoff: how long to wait between attempts.
+            on_notice: is told of cuts and of the return, for people who watch.
+        """
+        failure: BaseException | None = None
+        async with trio.open_nursery() as nursery:
+            socket = EventSocket(
+                self._link,
+                wanted or EventFilter(),
+                nursery,
+                snapshot=snapshot,
+                since=since,
+                backoff=backoff,
+                on_notice=on_notice,
+            )
+            try:
+                async with socket:
+                    yield socket
+            except BaseException as error:  # noqa: BLE001  # raised below, outside of the nursery, which would wrap it
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    @asynccontextmanager
+    async def logs(
+        self,
+        level: str = "info",
+        *,
+        backoff: Backoff | None = None,
+        on_notice: Callable[[Notice], None] | None = None,
+    ) -> AsyncIterator[LogStream]:
+        """Open the daemon's log, lines of `level` and above; it connects again by itself after cuts.
+
+        Args:
+            level: `debug`, `info`, `warning`, `error` or `critical`.
+            backoff: how long to wait between attempts.
+            on_notice: is told of cuts and of the return.
+        """
+        async with LogStream(self._link, level, backoff=backoff, on_notice=on_notice) as stream:
+            yield stream
+
+    async def ticket(self) -> Ticket:
+        """Get a ticket that opens one stream or WebSocket within 30 s, for a browser to use as `?ticket=`."""
+        return Ticket.read(await self._exchange.json("POST", "/v1/events/ticket"))
+
+    async def dashboard(self) -> Dashboard:
+        """Look at the whole node: what it does and how it is."""
+        return Dashboard.read(await self._exchange.json("GET", "/v1/dashboard"))
+
+    async def browse(
+        self,
+        path: str | None = None,
+        *,
+        dirs_only: bool = False,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> DirectoryPage:
+        """Look into a directory of the node, or list the directories that may be looked into.
+
+        Args:
+            path: the directory; the permitted ones are listed when absent.
+            dirs_only: leave everything else out.
+            limit: how many entries, up to 1,000.
+            cursor: the `next` of the page before.
+        """
+        given = {"path": path, "dirs_only": "true" if dirs_only else None, "limit": limit, "cursor": cursor}
+        params = {name: str(value) for name, value in given.items() if value is not None}
+        return DirectoryPage.read(await self._exchange.json("GET", "/v1/fs/browse", params=params))
+
     async def health(self) -> Health:
         """Ask the daemon how it is. A daemon that cannot serve answers too, with `serving` false."""
         response = await self._link.call("GET", "/health/full")
@@ -292,13 +341,5 @@ def _path(torrent_id: str) -> str:
     return f"/v1/torrents{place(torrent_id)}"
 
 
-def _is_whole(key: str) -> bool:
-    digits = key.replace("-", "")
-    is_hash = len(key) in (40, 64) and key == digits
-    is_id = len(key) == 36 and len(digits) == 32
-    return (is_hash or is_id) and set(digits) <= set("0123456789abcdef")
-
-
-def _begins(torrent: Torrent, prefix: str) -> bool:
-    hashes = (torrent.info_hash, torrent.document.get("info_hash_v1"), torrent.document.get("info_hash_v2"))
-    return torrent.id.startswith(prefix) or any(isinstance(name, str) and name.startswith(prefix) for name in hashes)
+def _list_params(query: ListQuery | None, cursor: str | None) -> dict[str, str]:
+    return (query or ListQuery()).params() | ({} if cursor is None else {"cursor": cursor})

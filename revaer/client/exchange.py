@@ -63,3 +63,8 @@ def place(*steps: str) -> str:
 def if_match(revision: int | None) -> Mapping[str, str]:
     """Write the header that makes a change hold for one revision only; none for `None`."""
     return {} if revision is None else {"if-match": f'"{revision}"'}
+
+
+def idempotency(key: str | None) -> Mapping[str, str]:
+    """Write the header that lets a call be repeated without being done twice; none for `None`."""
+    return {} if key is None else {"idempotency-key": key}

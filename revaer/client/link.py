@@ -68,6 +68,10 @@ class Link:
         timeout: seconds for each phase of a call; a stream, once open, is never cut by it.
         request_id: sent as `x-request-id` with everything.
 
+    Attributes:
+        address: the API's address.
+        headers: sent with everything.
+
     Raises:
         InvalidAddress, InvalidKey: before anything is sent.
     """
@@ -80,6 +84,7 @@ class Link:
             headers["x-revaer-api-key"] = checked(api_key, "API key")
         if request_id is not None:
             headers["x-request-id"] = request_id
+        self.headers: Mapping[str, str] = headers
         self._http = httpx.AsyncClient(
             base_url=self.address,
             headers=headers,
@@ -184,19 +189,28 @@ def problem_of(response: httpx.Response) -> Problem:
     except (JSONDecodeError, UnicodeDecodeError):
         document = None
     fields = document if isinstance(document, dict) else {"detail": response.text.strip()[:500]}
+    told = problem_document(fields, response.status_code, response.headers.get("x-request-id", ""))
+    return Problem(told, retry_after=_retry_after(response))
+
+
+def problem_document(fields: Mapping[str, Any], status: int, instance: str = "") -> ProblemDocument:
+    """Read a problem document, however little of it is there.
+
+    Args:
+        fields: the JSON object.
+        status: the HTTP status that came with it.
+        instance: the request id, when the document names none.
+    """
     params = fields.get("invalid_params")
     context = fields.get("context")
-    return Problem(
-        ProblemDocument(
-            type=str(fields.get("type") or "about:blank"),
-            title=str(fields.get("title") or httpx.codes.get_reason_phrase(response.status_code) or "refused"),
-            status=response.status_code,
-            detail=str(fields.get("detail") or ""),
-            instance=str(fields.get("instance") or response.headers.get("x-request-id", "")),
-            invalid_params=tuple(_invalid_param(item) for item in params) if isinstance(params, list) else (),
-            context=context if isinstance(context, dict) else {},
-        ),
-        retry_after=_retry_after(response),
+    return ProblemDocument(
+        type=str(fields.get("type") or "about:blank"),
+        title=str(fields.get("title") or httpx.codes.get_reason_phrase(status) or "refused"),
+        status=status,
+        detail=str(fields.get("detail") or ""),
+        instance=str(fields.get("instance") or instance),
+        invalid_params=tuple(_invalid_param(item) for item in params) if isinstance(params, list) else (),
+        context=context if isinstance(context, dict) else {},
     )
 
 

@@ -151,6 +151,41 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """One page of a list that was trimmed to some fields: documents, each with its `id`."""
+
+    rows: tuple[Document, ...]
+    next: str | None
+    document: Document = field(repr=False)
+
+    @classmethod
+    def read(cls, value: object) -> Rows:
+        """Read one page. Raises InvalidAnswer."""
+        document = documents.as_document(value, "the list")
+        rows = tuple(
+            documents.as_document(row, "the torrent")
+            for row in documents.as_sequence(document.get("torrents"), "`torrents`")
+        )
+        for row in rows:
+            documents.text(row, "id")
+        return cls(rows, documents.optional_text(document, "next"), document)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What opens one stream without a key, until `expires_at`."""
+
+    ticket: str = field(repr=False)
+    expires_at: datetime | None
+
+    @classmethod
+    def read(cls, value: object) -> Ticket:
+        """Read a ticket. Raises InvalidAnswer."""
+        document = documents.as_document(value, "the ticket")
+        return cls(documents.secret(document, "ticket"), documents.moment(document, "expires_at"))
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """One part of the daemon as the health page tells of it: its state, why, and since when."""
 

@@ -6,27 +6,22 @@ What cannot be replayed is told: `Reset` when the reader must take a new snapsho
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeAlias
 
-import httpx
-import trio
-from httpx_sse import EventSource, ServerSentEvent
+from httpx_sse import ServerSentEvent
 
 from revaer.client import documents
 from revaer.client.backoff import Backoff
+from revaer.client.comeback import Comeback, Notice
 from revaer.client.documents import Document
-from revaer.client.errors import InvalidAnswer, Problem, Unreachable
-from revaer.client.link import STREAM_IDLE_SECONDS, Link, describe
+from revaer.client.link import Link
 from revaer.client.models import Figures
+from revaer.client.sse import FrameSource, data_of
 from revaer.types import EventId, TorrentId
-
-STEADY_SECONDS = 5.0
-"""A connection that lasted this long starts the waits over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +61,27 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class TimelinePage:
+    """One page of the durable events of a torrent; `next` is the cursor of the page after it, `None` at the end."""
+
+    events: tuple[Event, ...]
+    next: str | None
+    document: Document = field(repr=False)
+
+    @classmethod
+    def read(cls, value: object) -> TimelinePage:
+        """Read one page. Raises InvalidAnswer."""
+        document = documents.as_document(value, "the timeline")
+        rows = documents.as_sequence(document.get("events"), "`events`")
+        return cls(tuple(map(Event.read, rows)), documents.optional_text(document, "next"), document)
+
+    def extended(self, other: TimelinePage) -> TimelinePage:
+        """Make one page of this and the one after it."""
+        events = (*self.events, *other.events)
+        return TimelinePage(events, other.next, {"events": [event.document for event in events]})
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """Events were missed that cannot be replayed: take a new snapshot, then go on reading."""
 
@@ -80,22 +96,6 @@ class Lagged:
 
 
 StreamItem: TypeAlias = Event | Reset | Lagged
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """The connection is lost; the next attempt comes in `retry_in` seconds."""
-
-    reason: str
-    retry_in: float
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """The connection is back."""
-
-
-Notice: TypeAlias = Interrupted | Resumed
 
 
 class EventStream:
@@ -118,27 +118,21 @@ class EventStream:
         on_notice: Callable[[Notice], None] | None = None,
     ) -> None:
         self.position = last_event_id
-        self._link = link
-        self._params = params
-        self._backoff = backoff or Backoff()
-        self._on_notice = on_notice or (lambda _notice: None)
-        self._response: httpx.Response | None = None
-        self._frames: AsyncGenerator[ServerSentEvent, None] | None = None
+        self._frames = FrameSource(link, "/v1/events", params)
+        self._comeback = Comeback(self._connect, backoff, on_notice)
         self._handed_out: str | None = None
         self._gap = False
-        self._connected_at = 0.0
-        self._ending = ""
 
     async def __aenter__(self) -> Self:
-        await self._connect()
+        await self._comeback.first()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._disconnect()
+        await self._frames.close()
 
-    def __aiter__(self) -> EventStream:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> StreamItem:
@@ -152,108 +146,45 @@ class EventStream:
             if self._gap:
                 self._gap = False
                 return Reset("the connection was lost before the first event")
-            item = await self._receive()
-            if item is not None:
-                return item
-            await self._reconnect()
-
-    async def _connect(self) -> None:
-        headers = {"accept": "text/event-stream", "cache-control": "no-store"}
-        if self.position is not None:
-            headers["last-event-id"] = self.position
-        response = await self._link.open("/v1/events", params=self._params, headers=headers)
-        if not response.headers.get("content-type", "").startswith("text/event-stream"):
-            await response.aclose()
-            raise InvalidAnswer(f"{self._link.address} answered with something else than an event stream")
-        self._response = response
-        self._frames = EventSource(response).aiter_sse()
-        self._handed_out = self.position
-        self._connected_at = trio.current_time()
-        self._ending = "the daemon ended the stream"
-
-    async def _disconnect(self) -> None:
-        """Close the connection. The iterators below end cleanly only from inside, so the read itself is cancelled."""
-        frames, response = self._frames, self._response
-        self._frames = self._response = None
-        if frames is not None:
-            with trio.CancelScope(shield=True) as scope:
-                scope.cancel()
-                try:
-                    async for _frame in frames:
-                        continue
-                except httpx.HTTPError:
-                    self._ending = "the connection broke while it was closed"
-        if response is not None:
-            with trio.CancelScope(shield=True):
-                await response.aclose()
-
-    async def _receive(self) -> StreamItem | None:
-        """Wait for the next item of this connection; `None` when it ended."""
-        assert self._frames is not None, "the stream is used inside its `async with`"
-        try:
-            while (frame := await anext(self._frames, None)) is not None:
+            while (frame := await self._frames.next()) is not None:
                 item = self._interpret(frame)
                 if item is not None:
-                    self._backoff.reset()
+                    self._comeback.works()
                     return item
-        except httpx.TransportError as error:
-            self._ending = describe(error, STREAM_IDLE_SECONDS)
-        return None
+            await self._frames.close()
+            await self._comeback.again(self._frames.ending)
+            self._gap = self.position is None
 
-    async def _reconnect(self) -> None:
-        await self._disconnect()
-        if trio.current_time() - self._connected_at > STEADY_SECONDS:
-            self._backoff.reset()
-        reason, at_least = self._ending, 0.0
-        while True:
-            wait = self._backoff.next(at_least=at_least)
-            self._on_notice(Interrupted(reason, wait))
-            await trio.sleep(wait)
-            try:
-                await self._connect()
-            except Unreachable as error:
-                reason, at_least = error.reason, 0.0
-            except Problem as problem:
-                if problem.status < 500 and problem.status != httpx.codes.TOO_MANY_REQUESTS:
-                    raise
-                reason, at_least = str(problem), problem.retry_after or 0.0
-            else:
-                self._gap = self.position is None
-                self._on_notice(Resumed())
-                return
+    async def _connect(self) -> None:
+        await self._frames.open({} if self.position is None else {"last-event-id": self.position})
+        self._handed_out = self.position
 
     def _interpret(self, frame: ServerSentEvent) -> StreamItem | None:
         if frame.retry is not None:
-            self._backoff.hint(frame.retry / 1000)
+            self._comeback.hint(frame.retry / 1000)
         if frame.event == "closing":
-            self._ending = "the daemon is stopping"
+            self._frames.ending = "the daemon is stopping"
             return None
         if frame.event == "reset":
             self._handed_out, self.position = None, frame.id or None
-            return Reset(str(_data(frame).get("reason") or "events were missed"))
+            return Reset(str(data_of(frame).get("reason") or "events were missed"))
         if frame.event == "lagged":
-            return Lagged(documents.whole(_data(frame), "count", 0))
-        if frame.event != "progress" and self._is_repeated(frame.id):
+            return Lagged(documents.whole(data_of(frame), "count", 0))
+        if frame.event != "progress" and is_repeated(frame.id, self._handed_out):
             return None
         if not frame.data:
             self.position = frame.id or self.position
             return None
-        event = Event.read(_data(frame))
+        event = Event.read(data_of(frame))
         self.position = frame.id or event.id
         return event
 
-    def _is_repeated(self, event_id: str) -> bool:
-        """Tell whether an event was handed out before the last cut."""
-        if self._handed_out is None or not event_id:
-            return False
-        try:
-            return EventId.parse(event_id) <= EventId.parse(self._handed_out)
-        except ValueError:
-            return event_id == self._handed_out
 
-
-def _data(frame: ServerSentEvent) -> Document:
+def is_repeated(event_id: str, handed_out: str | None) -> bool:
+    """Tell whether an event was handed out before the last cut."""
+    if handed_out is None or not event_id:
+        return False
     try:
-        return documents.as_document(json.loads(frame.data or "{}"), f"the data of a `{frame.event}` frame")
-    except json.JSONDecodeError as error:
-        raise InvalidAnswer(f"the data of a `{frame.event}` frame is no JSON: {error}") from error
+        return EventId.parse(event_id) <= EventId.parse(handed_out)
+    except ValueError:
+        return event_id == handed_out

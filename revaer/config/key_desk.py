@@ -30,7 +30,8 @@ class KeyDesk:
     async def issue(self, message: IssueKey) -> IssuedKey:
         """Make a key; see `IssueKey`."""
         order = keyring.order_of(message)
-        key = generate_key()
+        made = generate_key()
+        key = made if message.key_id is None else ApiKey(message.key_id, made.secret)
         digest = await self._lane.run(hash_secret, key.secret)
         terms = Order(message.author, message.request_id)
         state, _ = await self._steward.change(terms, keyring.issue(order, key, digest))

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from actors import Request
 from revaer.config.diff import Change
-from revaer.config.documents import Configuration
+from revaer.config.documents import AppProfile, Configuration, EngineProfile, FsPolicy, LabelPolicies, LabelPolicy
 from revaer.config.impact import NEXT_START, Impact
 from revaer.config.problems import Problem
 from revaer.config.refusals import (
@@ -33,6 +33,7 @@ __all__ = [
     "KEY_SECONDS",
     "NEXT_START",
     "TOKEN_SECONDS",
+    "AppProfile",
     "ApplyPatch",
     "Change",
     "CompleteSetup",
@@ -42,12 +43,16 @@ __all__ = [
     "ConfigSnapshot",
     "ConfigUnavailable",
     "Configuration",
+    "EngineProfile",
     "FactoryReset",
+    "FsPolicy",
     "HistoryEntry",
     "Impact",
     "IssueKey",
     "IssuedKey",
     "KeyFacts",
+    "LabelPolicies",
+    "LabelPolicy",
     "ListKeys",
     "Problem",
     "PutLabelPolicy",
@@ -249,7 +254,7 @@ class IssueKey(Request[IssuedKey]):
         label: what it is for, at most 128 characters.
         scopes: what it reaches, at least one.
         rate_limit: how many calls it may make; None for any number.
-        expires_in: seconds until it ends, 60 to ten years; None for never.
+        expires_in: seconds until it ends, 60 to ten years; None for never. `key_id` is its name; None for a new one.
 
     Raises (at the asker): ConfigInvalid, ConfigUnavailable.
     """
@@ -260,6 +265,7 @@ class IssueKey(Request[IssuedKey]):
     expires_in: float | None = KEY_SECONDS
     author: str = "unknown"
     request_id: str | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,10 +387,7 @@ class RotateEncryptionKey(Request[RotatedEncryption]):
 
 @dataclass(frozen=True, slots=True)
 class ReadSecret(Request[str]):
-    """Return a secret in clear: for who uses it inside the daemon, never for an answer.
-
-    Raises (at the asker): UnknownSecret, SecretsUnavailable.
-    """
+    """Return a secret in clear, for use inside the daemon only. Raises: UnknownSecret, SecretsUnavailable."""
 
     name: str
 

@@ -126,6 +126,18 @@ class DataDirectory:
             raise DirectoryUnusable(f"cannot write {path}: {error.strerror}") from error
         return epoch
 
+    def raise_epoch(self, epoch: int) -> None:
+        """Let this start count as the `epoch`-th: more are known of than were counted here.
+
+        Raises:
+            DirectoryUnusable: the counter cannot be written.
+        """
+        path = self.root / "epoch"
+        try:
+            write_atomically(path, f"{epoch}\n".encode())
+        except OSError as error:
+            raise DirectoryUnusable(f"cannot write {path}: {error.strerror}") from error
+
     def announce(self, *, url: str, epoch: int) -> None:
         """Tell commands on this node where the daemon answers."""
         write_atomically(self.runtime, json.dumps({"pid": os.getpid(), "url": url, "epoch": epoch}).encode())

@@ -1,4 +1,4 @@
-"""Brings the session, and the log, in line with the configuration: when it changes, and when the session is a new one.
+"""Brings session, logs and traces in line with the configuration: when it changes, and when the session is a new one.
 
 After a factory reset it stops every torrent too. That holds until the next setup, also across restarts.
 """
@@ -13,13 +13,14 @@ import structlog
 import trio
 
 from actors import Actor, ActorError, ActorRef, Bus, Handled
-from revaer.config.documents import Telemetry
+from revaer.config.documents import AppProfile
 from revaer.config.messages import ConfigMessage, ConfigSnapshot, ReadConfiguration, ReadHistory
 from revaer.daemon.inforce import InForce
 from revaer.events import Event, HealthChanged, SettingsChanged
 from revaer.pauses import doubling
 from revaer.session.messages import Act, ApplySettings, Pause, SessionMessage, Snapshot
 from revaer.session.port import EngineSettings
+from revaer.trail import Cause, caused_by, current_cause
 from revaer.types import TorrentId, TorrentState
 
 log = structlog.get_logger("revaer.daemon")
@@ -66,7 +67,7 @@ class SettingsFollower(Actor[Never]):
         session: whose engine is changed.
         bus: tells of changes.
         in_force: keeps what was read.
-        apply_logs: puts the log settings into force.
+        apply_telemetry: puts into force what a profile says of logs and traces.
         on_applied: called with the seconds from a change until the engine had it.
         timing: intervals and deadlines.
         clock: monotonic seconds.
@@ -79,7 +80,7 @@ class SettingsFollower(Actor[Never]):
         session: ActorRef[SessionMessage],
         bus: Bus[Event],
         in_force: InForce,
-        apply_logs: Callable[[Telemetry], Awaitable[None]],
+        apply_telemetry: Callable[[AppProfile], Awaitable[None]],
         on_applied: Callable[[float], None],
         timing: FollowTiming | None = None,
         clock: Callable[[], float] = trio.current_time,
@@ -88,12 +89,13 @@ class SettingsFollower(Actor[Never]):
         self._session = session
         self._bus = bus
         self._in_force = in_force
-        self._apply_logs = apply_logs
+        self._apply_telemetry = apply_telemetry
         self._on_applied = on_applied
         self._timing = timing or FollowTiming()
         self._clock = clock
         self._changed = trio.Event()
         self._changed_at: float | None = None
+        self._cause = Cause()
         self._given: tuple[int, EngineSettings] | None = None
         self._judged: tuple[int, bool] = (0, False)
         self._stopped: set[TorrentId] = set()
@@ -112,14 +114,17 @@ class SettingsFollower(Actor[Never]):
         with self._bus.subscribe("settings", capacity=1, wants=self._notice):
             while True:
                 changed_at, self._changed_at = self._changed_at, None
+                cause, self._cause = self._cause, Cause()
                 self._changed = trio.Event()
                 try:
-                    pause = await self._look(changed_at)
+                    with caused_by(cause):
+                        pause = await self._look(changed_at)
                 except ActorError as error:
                     failures += 1
                     told = self._degraded(str(error), told)
                     # The oldest change that does not hold yet is the one that is timed.
                     self._changed_at = self._changed_at if changed_at is None else changed_at
+                    self._cause = self._cause if changed_at is None else cause
                     pause = self._timing.backoff(failures)
                 else:
                     failures, told = 0, ""
@@ -132,6 +137,7 @@ class SettingsFollower(Actor[Never]):
         if isinstance(event, SettingsChanged):
             if self._changed_at is None:
                 self._changed_at = self._clock()
+                self._cause = current_cause()
             self._changed.set()
         elif isinstance(event, HealthChanged) and event.component == SESSION:
             self._changed.set()
@@ -146,7 +152,7 @@ class SettingsFollower(Actor[Never]):
     async def _look(self, changed_at: float | None) -> float:
         """Bring everything in line, and return the seconds until the next look. Raises: ActorError."""
         snapshot = await self._config.ask(ReadConfiguration(), within=self._timing.read)
-        await self._apply_logs(snapshot.configuration.app_profile.telemetry)
+        await self._apply_telemetry(snapshot.configuration.app_profile)
         await self._in_force.adopt(snapshot)
         settings = self._in_force.engine
         wanted = (self._session.generation, _but_rates(settings))

@@ -38,14 +38,23 @@ from revaer.daemon.errors import DaemonError, UsageError
 from revaer.daemon.heap import keep_heap
 from revaer.daemon.keys import LocalKey
 from revaer.daemon.logs import Logs
+from revaer.daemon.observing import Observers
 from revaer.daemon.options import ServeOptions
 from revaer.daemon.parts import Parts
 from revaer.daemon.setup import SetupTerms
-from revaer.database.messages import Database, DatabaseStatus, InvalidDatabaseUrl, ListeningDatabase, MigrationError
+from revaer.database.messages import (
+    Database,
+    DatabaseError,
+    DatabaseStatus,
+    InvalidDatabaseUrl,
+    ListeningDatabase,
+    MigrationError,
+)
 from revaer.database.service import open_database
-from revaer.events import Event, HealthChanged, coalescing_key, fences, merge
+from revaer.events import Event, HealthChanged, coalescing_key, fences, is_journaled, merge
+from revaer.facts import FactBook
+from revaer.journal.store import newest_epoch
 from revaer.security.authenticate import Authenticator
-from revaer.telemetry.metrics import Metrics
 
 log = structlog.get_logger("revaer.daemon")
 
@@ -65,6 +74,9 @@ CONFIGURED_PATIENCE = 2.0
 CONTROL_PLANE = "config_watcher"
 CONTROL_PLANE_PARTS = ("config", "setup", "settings")
 """Actors that are shown as one component."""
+API = "api"
+AUTHORING = "authoring"
+"""Shown as a part of the API: nothing else needs it."""
 
 
 class Node:
@@ -90,11 +102,12 @@ class Node:
         self._options = options
         self._environment = environment
         self._directory = directory
-        self._logs = logs
+        self._observers = Observers(logs)
         self._bind = "127.0.0.1" if options.bind == "localhost" else options.bind
         self._setup = SetupTerms(is_auto=options.setup == "auto", bootstrap=bootstrap, bind=self._bind)
-        self._bus: Bus[Event] = Bus(key=coalescing_key, merge=merge, fences=fences)
-        self._metrics = Metrics()
+        self._bus: Bus[Event] = Bus(
+            key=coalescing_key, merge=merge, fences=fences, retain=is_journaled, annotate=FactBook().note
+        )
         self._stopping = trio.CancelScope()
         self._failure: DaemonError | None = None
         # The configuration says more as soon as it is read.
@@ -118,6 +131,7 @@ class Node:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch_signals, signals)
                 nursery.start_soon(keep_heap)
+                nursery.start_soon(self._observers.run)
                 try:
                     with self._stopping:
                         await self._start()
@@ -133,11 +147,12 @@ class Node:
 
     async def _start(self) -> None:
         epoch = await trio.to_thread.run_sync(self._directory.next_epoch)
-        announcer = Announcer(directory=self._directory, key=self._key, epoch=epoch)
         health = Health(on_change=self._tell_health)
         health.reporter(CONTROL_PLANE)
         for part in CONTROL_PLANE_PARTS:
             health.reporter(part, parent=CONTROL_PLANE)
+        health.reporter(API)
+        health.reporter(AUTHORING, parent=API)
         database_health = health.reporter("database")
         try:
             async with open_database(
@@ -148,6 +163,8 @@ class Node:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._await_database, database)
                     wiring = await trio.to_thread.run_sync(import_module, WIRING)
+                epoch = await self._settle_epoch(epoch, database)
+                announcer = Announcer(directory=self._directory, key=self._key, epoch=epoch)
                 children = wiring.children(self._parts(database, health, epoch, announcer))
                 await self._supervise(children, health, announcer)
         except (MigrationError, InvalidDatabaseUrl) as error:
@@ -159,8 +176,26 @@ class Node:
         with trio.move_on_after(EMBEDDED_PATIENCE if embedded else CONFIGURED_PATIENCE):
             await database.wait_available()
 
+    async def _settle_epoch(self, counted: int, database: Database) -> int:
+        """Return the number of this start: what the data directory counts, unless the database knows of more.
+
+        Event ids must grow for ever, and a data directory may be lost, or restored from a copy.
+        """
+        try:
+            known = await newest_epoch(database)
+        except DatabaseError as error:
+            log.debug("epoch_not_compared", reason=str(error))
+            return counted
+        if known < counted:
+            return counted
+        log.warning("epoch_raised", counted=counted, known=known)
+        await trio.to_thread.run_sync(self._directory.raise_epoch, known + 1)
+        return known + 1
+
     async def _supervise(self, specs: Sequence[ChildSpec], health: Health, announcer: Announcer) -> None:
-        supervisor = Supervisor(specs, health=health, on_restart=self._restarted, on_crash=_crashed)
+        supervisor = Supervisor(
+            specs, health=health, on_restart=self._restarted, on_crash=_crashed, escort=self._observers.escort
+        )
         async with trio.open_nursery() as helpers:
             helpers.start_soon(health.run)
             helpers.start_soon(announcer.run)
@@ -184,7 +219,7 @@ class Node:
             database=database,
             bus=self._bus,
             health=health,
-            metrics=self._metrics,
+            metrics=self._observers.metrics,
             authenticator=Authenticator([]),
             facts=NodeFacts(
                 version=revaer.__version__,
@@ -206,7 +241,8 @@ class Node:
             api=lambda: self._api,
             on_ready=lambda url: self._answers_at(url, announcer.ready),
             on_moved=lambda url: self._answers_at(url, announcer.moved),
-            apply_logs=self._logs.apply,
+            apply_telemetry=self._observers.apply,
+            secluded=tuple(path for path in (secret_key, self._environment.credentials_file) if path is not None),
         )
 
     def _answers_at(self, url: str, announce: Callable[[str], None]) -> None:
@@ -225,7 +261,7 @@ class Node:
             self._stopping.cancel()
 
     def _tell_health(self, change: Transition) -> None:
-        self._metrics.health_changed(change)
+        self._observers.metrics.health_changed(change)
         self._bus.publish(
             HealthChanged(
                 component=change.component,
@@ -239,7 +275,7 @@ class Node:
         getattr(log, level)("health_changed", component=change.component, state=change.current, reason=change.reason)
 
     def _restarted(self, name: str, generation: int, cause: BaseException) -> None:
-        self._metrics.actor_restarted(name)
+        self._observers.metrics.actor_restarted(name)
         log.warning("actor_restarted", actor=name, generation=generation, cause=describe(cause))
 
 

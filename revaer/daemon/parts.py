@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from actors import Bus, Health
 from revaer.api.settings import ApiSettings, NodeFacts
-from revaer.config.documents import Telemetry
+from revaer.config.documents import AppProfile
 from revaer.config.key_file import KeyPlace
 from revaer.config.surroundings import Defaults
 from revaer.daemon.directory import DataDirectory
@@ -19,8 +20,8 @@ from revaer.security.authenticate import Authenticator
 from revaer.telemetry.metrics import Metrics
 
 
-async def _leave(_: Telemetry) -> None:
-    """Leave the log as it is."""
+async def _leave(_: AppProfile) -> None:
+    """Leave logs and traces as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Parts:
         api: where the API listens until the configuration says it.
         on_ready: called with the API's URL when it first answers.
         on_moved: called with the API's URL when it has moved.
-        apply_logs: puts the log settings into force.
+        apply_telemetry: puts into force what a profile says of logs and traces.
+        secluded: files of the daemon's own outside of its data directory.
     """
 
     directory: DataDirectory
@@ -63,4 +65,5 @@ class Parts:
     api: Callable[[], ApiSettings]
     on_ready: Callable[[str], None]
     on_moved: Callable[[str], None] = lambda _: None
-    apply_logs: Callable[[Telemetry], Awaitable[None]] = _leave
+    apply_telemetry: Callable[[AppProfile], Awaitable[None]] = _leave
+    secluded: tuple[Path, ...] = ()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Never
+from uuid import uuid4
 
 import structlog
 
 from actors import ActorError, ActorRef, ChildSpec, MailboxStatistics
 from revaer.api.actor import ApiActor
 from revaer.api.certificates import certificate_problem
+from revaer.api.envelopes import render
+from revaer.api.kept_answers import StoredAnswers
+from revaer.authoring.actor import AuthoringActor
+from revaer.authoring.messages import AuthoringMessage
 from revaer.config.actor import ConfigActor
 from revaer.config.current import Adoption
 from revaer.config.messages import ConfigMessage, ConfigSnapshot
@@ -20,6 +25,7 @@ from revaer.config.system_paths import SystemPaths
 from revaer.daemon.following import SettingsFollower
 from revaer.daemon.governing import GovernedSession, ThrottleSettingsReader, own_goal
 from revaer.daemon.inforce import InForce
+from revaer.daemon.judging import judge, secluded
 from revaer.daemon.parts import Parts
 from revaer.daemon.processing import FsOpsSettingsReader
 from revaer.daemon.setup import SetupActor, asked_bind
@@ -29,6 +35,9 @@ from revaer.fsops.outfit import node_tools
 from revaer.fsops.terms import Gauges, Timing
 from revaer.fsops.tools import ToolBox
 from revaer.fsops.workshop import Benches, LibraryRunner
+from revaer.journal.actor import JournalActor, Progress
+from revaer.journal.messages import JournalMessage
+from revaer.journal.store import PostgresStore, Run
 from revaer.resume.actor import ResumeStore
 from revaer.resume.messages import ResumeMessage
 from revaer.selection import evaluate, validate
@@ -62,13 +71,15 @@ def children(parts: Parts) -> tuple[ChildSpec, ...]:
     return (
         ChildSpec(refs.config, partial(make_config, parts), start_within=10.0, stop_within=1.0),
         ChildSpec(refs.setup, partial(make_setup, parts, refs, in_force), start_within=15.0, stop_within=0.3),
-        ChildSpec(refs.resume, partial(make_resume, parts, in_force), start_within=120.0, stop_within=4.0),
+        ChildSpec(refs.journal, make_journal(parts), start_within=10.0, stop_within=1.0),
+        ChildSpec(refs.resume, partial(make_resume, parts, in_force), start_within=120.0, stop_within=3.0),
         ChildSpec(refs.fsops, partial(make_fsops, parts, processing, bench), start_within=10.0, stop_within=3.5),
         ChildSpec(
             refs.session, partial(make_session, parts, refs, in_force, processing), start_within=15.0, stop_within=11.5
         ),
         ChildSpec(refs.settings, partial(make_follower, parts, refs, in_force), stop_within=0.3),
         ChildSpec(refs.throttle, partial(make_governor, parts, refs, alarms), stop_within=0.5),
+        ChildSpec(refs.authoring, partial(make_authoring, parts), stop_within=0.5),
         ChildSpec(refs.api, partial(make_api, parts, refs, schemas), start_within=10.0, stop_within=3.0),
     )
 
@@ -79,11 +90,13 @@ class Refs:
     def __init__(self) -> None:
         self.config: ActorRef[ConfigMessage] = ActorRef("config", capacity=1024)
         self.setup: ActorRef[Never] = ActorRef("setup", capacity=1)
+        self.journal: ActorRef[JournalMessage] = ActorRef("journal", capacity=1024)
         self.resume: ActorRef[ResumeMessage] = ActorRef("resume_store", capacity=4096)
         self.fsops: ActorRef[FsOpsMessage] = ActorRef("fsops", capacity=1024)
         self.session: ActorRef[SessionMessage] = ActorRef("session", capacity=1024)
         self.settings: ActorRef[Never] = ActorRef("settings", capacity=1)
         self.throttle: ActorRef[ThrottleMessage] = ActorRef("throttle", capacity=256)
+        self.authoring: ActorRef[AuthoringMessage] = ActorRef("authoring", capacity=64)
         self.api: ActorRef[Never] = ActorRef("api", capacity=1)
 
     def mailboxes(self) -> Mapping[str, MailboxStatistics]:
@@ -134,6 +147,19 @@ def make_setup(parts: Parts, refs: Refs, in_force: InForce) -> SetupActor:
     return SetupActor(config=refs.config, bus=parts.bus, terms=parts.setup, key=parts.key, adopt=adopt)
 
 
+def make_journal(parts: Parts) -> Callable[[], JournalActor]:
+    """Return what makes the owner of the log of events; each one goes on where the one before it came to."""
+    run = Run(parts.epoch, str(uuid4()), parts.facts.started_at)
+    return partial(
+        JournalActor,
+        store=PostgresStore(parts.database),
+        bus=parts.bus,
+        run=run,
+        render=partial(render, epoch=parts.epoch),
+        progress=Progress(),
+    )
+
+
 def make_resume(parts: Parts, in_force: InForce) -> ResumeStore:
     """Make the owner of intents and records."""
     return ResumeStore(
@@ -181,7 +207,7 @@ def make_follower(parts: Parts, refs: Refs, in_force: InForce) -> SettingsFollow
         session=refs.session,
         bus=parts.bus,
         in_force=in_force,
-        apply_logs=parts.apply_logs,
+        apply_telemetry=parts.apply_telemetry,
         on_applied=partial(parts.metrics.config_applied, "session"),
     )
 
@@ -196,6 +222,12 @@ def make_governor(parts: Parts, refs: Refs, alarms: Alarms) -> ThrottleGovernor:
         goal_of=own_goal,
         on_applied=partial(parts.metrics.config_applied, "throttle"),
     )
+
+
+def make_authoring(parts: Parts) -> AuthoringActor:
+    """Make who makes `.torrent` files."""
+    own = secluded(parts.directory, parts.secluded)
+    return AuthoringActor(bus=parts.bus, select=evaluate, judge=judge, secluded=own)
 
 
 def make_api(parts: Parts, refs: Refs, schemas: Mapping[str, Mapping[str, Any]]) -> ApiActor:
@@ -217,6 +249,9 @@ def make_api(parts: Parts, refs: Refs, schemas: Mapping[str, Mapping[str, Any]])
         throttle=refs.throttle,
         schemas=schemas,
         on_moved=parts.on_moved,
+        answers=StoredAnswers(parts.database),
+        authoring=refs.authoring,
+        journal=refs.journal,
     )
 
 

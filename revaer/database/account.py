@@ -7,7 +7,6 @@ it: the directories above the server's files become traversable (not listable) w
 from __future__ import annotations
 
 import grp
-import logging
 import os
 import pwd
 import shutil
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+import structlog
+
 from revaer.database.installation import Installation
 from revaer.database.messages import DatabaseUnavailable
 
@@ -25,7 +26,7 @@ _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _PRIVATE = 0o700
 _READABLE = stat.S_IROTH | stat.S_IXOTH
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger("revaer.database")
 
 
 class SpawnOptions(TypedDict, total=False):
@@ -146,7 +147,7 @@ def _create_user(name: str, search: str) -> None:
     made = subprocess.run([*command, *group, name], capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
     if made.returncode != 0:
         raise DatabaseUnavailable(f"cannot make the user {name}: {made.stderr.strip()}")
-    _log.warning("made the system user %s to run the embedded PostgreSQL", name)
+    log.warning("database_user_made", user=name)
 
 
 def _group_exists(name: str) -> bool:
@@ -173,7 +174,7 @@ def _open_parents(path: Path, account: Account) -> None:
         status = directory.stat()
         if not status.st_mode & _traverse_bit(status, account):
             directory.chmod(stat.S_IMODE(status.st_mode) | _traverse_bit(status, account))
-            _log.warning("made %s traversable so that the embedded PostgreSQL can reach %s", directory, path)
+            log.warning("directory_made_traversable", directory=str(directory), reason=f"PostgreSQL must reach {path}")
 
 
 def _traverse_bit(status: os.stat_result, account: Account) -> int:

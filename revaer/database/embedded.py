@@ -7,7 +7,6 @@ and nowhere else.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+import structlog
 import trio
 
 from revaer.database.account import Account, open_way, prepare_home
@@ -69,7 +69,7 @@ _START_WITHIN = 10.0
 # Fast shutdown, then without a checkpoint (the next start recovers), then by force.
 STOP_STEPS = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 2.0))
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger("revaer.database")
 
 
 class EmbeddedServer:
@@ -115,7 +115,7 @@ class EmbeddedServer:
             pids = [self._child.pid] if self._child is not None and self._child_lives() else []
             for pid in pids or ([found.pid] if found is not None else []):
                 if not await self._stop_process(pid):
-                    _log.error("the embedded PostgreSQL (process %d) could not be stopped", pid)
+                    _log.error("database_server_not_stopped", pid=pid)
         if self._directory is not None:
             os.close(self._directory)
             self._directory = None

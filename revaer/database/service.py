@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import trio
 import trio_asyncio
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from revaer.database.endpoint import Endpoint
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger("revaer.database")
 
 
 class ServedDatabase:
@@ -200,4 +200,4 @@ def _sole_error() -> Iterator[None]:
 def _report(loop: TrioEventLoop, context: dict[str, Any]) -> None:
     """Log what went wrong in the driver's background; by default it would end the daemon."""
     del loop
-    _log.warning("database driver: %s", context.get("message"), exc_info=context.get("exception"))
+    log.warning("database_driver_failed", reason=context.get("message"), exc_info=context.get("exception"))

@@ -21,11 +21,13 @@ from revaer.fsops.queue import Queue
 from revaer.fsops.report import Report
 from revaer.fsops.rows import StoredJob, unpack_spec
 from revaer.fsops.running import Running
-from revaer.fsops.settling import Interruption, broken, settlement_of
+from revaer.fsops.settling import Interruption, broken, settlement_of, tell_span
 from revaer.fsops.terms import Lane, Runner, Settings, SettingsReader, SettingsUnavailable, Timing
 from revaer.fsops.views import JobSpec
 from revaer.fsops.volume_watch import VolumeState, VolumeWatch
 from revaer.fsops.workshop import Benches
+from revaer.tracing import Attributes, entrance
+from revaer.trail import on_behalf_of
 from revaer.types import TorrentId
 
 log = structlog.get_logger("revaer.fsops")
@@ -178,20 +180,24 @@ class Foreman:
             if claimed is None:
                 return
             running.job, content = claimed
-            report = await self._perform(running, running.job, content, settings)
-            settlement = settlement_of(
-                running.job,
-                report,
-                running.why,
-                retry=self._timing.retry,
-                now=self._wall(),
-                random=self._random,
-            )
-            await self._ledger.settle(settlement, ticket.source, parked=running.why is Interruption.REPLACE)
+            with on_behalf_of(running.job.request_id, torrent_id=ticket.torrent_id):
+                await self._process(running, running.job, content, settings)
         finally:
             del self._running[ticket.torrent_id]
             running.ended.set()
             self.ring()
+
+    async def _process(self, running: Running, job: StoredJob, content: bytes, settings: Settings) -> None:
+        """Run a job and make its end durable."""
+        about: Attributes = {"revaer.torrent_id": job.torrent_id, "revaer.attempt": job.attempt}
+        with entrance("fsops.job", parent=running.ticket.span, attributes=about) as span:
+            report = await self._perform(running, job, content, settings)
+            settlement = settlement_of(
+                job, report, running.why, retry=self._timing.retry, now=self._wall(), random=self._random
+            )
+            if span is not None:
+                tell_span(span, settlement)
+            await self._ledger.settle(settlement, running.ticket, parked=running.why is Interruption.REPLACE)
 
     async def _perform(self, running: Running, job: StoredJob, content: bytes, settings: Settings) -> Report | None:
         """Run a job; None when it was told to stop before it began."""

@@ -34,6 +34,7 @@ from revaer.fsops.store import JobStore, Settlement, WaitingJob, read_waiting
 from revaer.fsops.terms import Lane, Timing
 from revaer.fsops.views import JobState
 from revaer.fsops.volume_watch import VolumeWatch
+from revaer.tracing import SpanContext, current_span
 from revaer.types import TorrentId
 
 log = structlog.get_logger("revaer.fsops")
@@ -140,7 +141,7 @@ class Ledger:
             if job is None:
                 raise FsOpsUnavailable("the job changed at the same time", retry_after=0.1)
             if job.state is JobState.QUEUED and (job is not before or job.torrent_id not in self._queue):
-                self._put(job, source)
+                self._put(job, source, current_span())
             if job is not before:
                 self._moved(before, job.state)
                 self._announcer.changed(job)
@@ -156,7 +157,7 @@ class Ledger:
             if job is None:
                 raise JobRefused(_RUNNING)
             source = await self._volumes.source_key(job.source_root)
-            self._put(job, source)
+            self._put(job, source, current_span())
             self._moved(before, job.state)
             self._announcer.changed(job)
             return job
@@ -219,12 +220,12 @@ class Ledger:
         self._tell()
         return claimed
 
-    async def settle(self, settlement: Settlement, source: str, *, parked: bool) -> None:
+    async def settle(self, settlement: Settlement, ticket: Ticket, *, parked: bool) -> None:
         """Store how a run ended, or owe it; the job does not count as running any more.
 
         Args:
             settlement: How it ended.
-            source: Key of the volume of its source.
+            ticket: The place it had in the queue.
             parked: Whether whoever stopped it puts it in its place, if it is to wait again.
         """
         async with self._gate:
@@ -236,7 +237,7 @@ class Ledger:
                 job = None
             self._queue.end(settlement.torrent_id)
             if job is not None and job.state is JobState.QUEUED and not parked:
-                self._put(job, source)
+                self._put(job, ticket.source, ticket.span)
         self._tell()
 
     @asynccontextmanager
@@ -304,11 +305,11 @@ class Ledger:
             if len(rows) < _PAGE:
                 return waiting
 
-    def _put(self, job: StoredJob, source: str) -> None:
+    def _put(self, job: StoredJob, source: str, span: SpanContext | None = None) -> None:
         # It may have been taken while its change was made durable; then it is about to be claimed as it is now.
         if job.torrent_id not in self._queue.running:
             due = _due(job.next_try_at, self._clock() - self._wall())
-            self._queue.put(Ticket(job.torrent_id, job.priority, job.age, source, due))
+            self._queue.put(Ticket(job.torrent_id, job.priority, job.age, source, due, span))
 
     async def _known(self, torrent_id: TorrentId) -> StoredJob:
         job = await self._store.job(torrent_id)

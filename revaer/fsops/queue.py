@@ -11,9 +11,10 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from revaer.tracing import SpanContext
 from revaer.types import TorrentId
 
 _SPARE: Final = 64
@@ -29,6 +30,7 @@ class Ticket:
         age: Lower ones go first among equal priorities; no two tickets have the same.
         source: Key of the volume that the source is on.
         due: Not before this moment, in seconds of the clock that `Queue.take` is given.
+        span: Who queued it, as far as that was traced and in this run of the daemon.
     """
 
     torrent_id: TorrentId
@@ -36,6 +38,7 @@ class Ticket:
     age: int
     source: str
     due: float = -math.inf
+    span: SpanContext | None = field(default=None, compare=False)
 
 
 _Ranked: TypeAlias = tuple[int, int, int, Ticket]

@@ -21,6 +21,7 @@ from revaer.fsops.report import Report, report_of
 from revaer.fsops.run import Run, StepResult
 from revaer.fsops.steps import holds, perform
 from revaer.fsops.types import Job, Outcome, StepName
+from revaer.tracing import Span, span
 
 _AFTERWARDS = (StepName.PREPARE_WORK_DIR, StepName.PUBLISH, StepName.FINALISE)
 _WITHOUT_EFFECT = frozenset({StepName.VALIDATE_POLICY, StepName.ALLOWLIST, *_AFTERWARDS})
@@ -168,6 +169,21 @@ class _Runner:
 
     def _perform(self, step: StepName) -> bool:
         """Perform a step and record it; False when it failed."""
+        with span(f"fsops.{step}") as made:
+            is_done = self._attempt(step)
+            if made is not None:
+                self._tell(made, step)
+        return is_done
+
+    def _tell(self, made: Span, step: StepName) -> None:
+        """Note in the trace what became of a step."""
+        done = self._run.record.steps.get(step)
+        if done is not None:
+            made.set({"revaer.outcome": done.outcome.value, "revaer.bytes": done.bytes})
+            if done.outcome is Outcome.FAILED:
+                made.fail(step.value, done.detail)
+
+    def _attempt(self, step: StepName) -> bool:
         run = self._run
         self._begin()
         started, clock = run.tools.wall(), run.tools.monotonic()

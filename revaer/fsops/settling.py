@@ -13,6 +13,7 @@ from revaer.fsops.rows import Ending, StoredJob
 from revaer.fsops.store import Settlement
 from revaer.fsops.types import Problem, StepName
 from revaer.fsops.views import JobError, JobState
+from revaer.tracing import Span
 
 
 class Interruption(enum.Enum):
@@ -71,6 +72,14 @@ def broken(error: BaseException) -> Report:
     message = f"an internal error ended the run: {type(error).__name__}"
     problem = Problem(StepName.VALIDATE_POLICY, None, message, retryable=False)
     return Report(record.JobState.FAILED, 0, "", (), (), error=problem)
+
+
+def tell_span(span: Span, settlement: Settlement) -> None:
+    """Note in the trace how a run ended."""
+    span.set({"revaer.outcome": settlement.state.value})
+    error = settlement.ending.error
+    if error is not None and settlement.state is not JobState.CANCELLED:
+        span.fail(error.step.value, error.message)
 
 
 def _unfinished(job: StoredJob, report: Report | None) -> Ending:

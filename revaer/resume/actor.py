@@ -28,6 +28,7 @@ from revaer.resume.messages import (
     LoadOne,
     MarkClean,
     PersistIntent,
+    PersistIntents,
     ResumeMessage,
     SaveRecord,
     StoreUnavailable,
@@ -150,6 +151,8 @@ class ResumeStore(Actor[ResumeMessage]):
             case PersistIntent() | UpdateIntent() | ForgetIntent():
                 # Queued here and not in the task that waits: requests are committed in the order of the mailbox.
                 return later(message, self._writer.submit(message).wait)
+            case PersistIntents():
+                return later(message, self._writer.submit_each(message).wait)
             case FlushRecords():
                 return later(message, self._flush)
             case MarkClean():

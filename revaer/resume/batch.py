@@ -7,6 +7,7 @@ two. Several updates of one torrent become one; their askers are answered togeth
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
@@ -75,10 +76,31 @@ class Pending:
 
     async def wait(self) -> None:
         """Wait for the answer. Raises what it was refused with."""
-        await self._done.wait()
-        if self._refusal is not None:
-            # Each asker gets its own: a shared exception would collect the tracebacks of all.
-            raise copy(self._refusal)
+        refusal = await self.outcome()
+        if refusal is not None:
+            raise refusal
+
+    async def outcome(self) -> ResumeRefusal | None:
+        """Wait for the answer and return what it was refused with."""
+        if not self._done.is_set():
+            await self._done.wait()
+        # Each asker gets its own: a shared exception would collect the tracebacks of all.
+        return None if self._refusal is None else copy(self._refusal)
+
+
+class Group:
+    """Requests that are answered together.
+
+    Args:
+        members: those on their way, and why others were not taken in.
+    """
+
+    def __init__(self, members: Sequence[Pending | ResumeRefusal]) -> None:
+        self._members = members
+
+    async def wait(self) -> tuple[ResumeRefusal | None, ...]:
+        """Wait for every answer; return what each was refused with, None for what was done."""
+        return tuple([await each.outcome() if isinstance(each, Pending) else each for each in self._members])
 
 
 @dataclass(slots=True)

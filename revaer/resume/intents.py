@@ -29,7 +29,7 @@ from revaer.database.messages import (
     StatementTimeout,
     Transaction,
 )
-from revaer.resume.batch import Change, Pending, Work, take
+from revaer.resume.batch import Change, Group, Pending, Work, take
 from revaer.resume.documents import Stored
 from revaer.resume.doubts import Doubt, Doubts
 from revaer.resume.errors import UnwritableIntent
@@ -39,6 +39,7 @@ from revaer.resume.messages import (
     Intent,
     IntentConflict,
     PersistIntent,
+    PersistIntents,
     ResumeRefusal,
     StoreUnavailable,
     UnknownIntent,
@@ -109,6 +110,16 @@ class IntentWriter:
         self._queue.append(pending)
         self._work.set()
         return pending
+
+    def submit_each(self, request: PersistIntents) -> Group:
+        """Take many intents in, in their order. Raises StoreUnavailable: the database is away."""
+        taken: list[Pending | ResumeRefusal] = []
+        for intent in request.intents:
+            try:
+                taken.append(self.submit(PersistIntent(intent, request.request_id)))
+            except UnstorableIntent as refusal:
+                taken.append(refusal)
+        return Group(taken)
 
     async def run(self) -> None:
         """Commit until cancelled."""

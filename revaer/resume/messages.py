@@ -110,6 +110,18 @@ class PersistIntent(Request[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class PersistIntents(Request["tuple[ResumeRefusal | None, ...]"]):
+    """Make many new intents durable, each as if by `PersistIntent`. Answered when every one is committed or refused,
+    with the refusals in the order of the intents and None for what is durable: one that is refused disturbs no other.
+
+    Raises (at the asker): StoreUnavailable (before anything was begun).
+    """
+
+    intents: tuple[Intent, ...]
+    request_id: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateIntent(Request[None]):
     """Replace the stored intent of the same id, durably, except its sources: `magnet=None` keeps the stored magnet and
     `metainfo=None` keeps the stored metainfo, each by itself. So nobody needs to hold metainfo in memory to change an
@@ -206,5 +218,13 @@ class LoadOne(Request[Recovered]):
 
 
 ResumeMessage: TypeAlias = (
-    PersistIntent | UpdateIntent | ForgetIntent | SaveRecord | FlushRecords | MarkClean | LoadAll | LoadOne
+    PersistIntent
+    | PersistIntents
+    | UpdateIntent
+    | ForgetIntent
+    | SaveRecord
+    | FlushRecords
+    | MarkClean
+    | LoadAll
+    | LoadOne
 )

@@ -147,6 +147,10 @@ class Authenticator:
         """Close an attempt that was never proven, as if it had not been made."""
         self._throttle.succeeded(attempt.address)
 
+    def strike(self, address: str) -> None:
+        """Count a failed attempt that came with something else than a key. Raises: AttemptsThrottled."""
+        self._throttle.begin(address)
+
     def finish(self, attempt: Attempt, *, proven: Proof) -> Principal:
         """Close an attempt with what `prove` said.
 

@@ -15,7 +15,7 @@ from revaer.security.errors import (
     SecretUnreadable,
     SecurityError,
 )
-from revaer.security.keys import ApiKey, RateLimit, StoredKey, generate_key, hash_secret, verify_secret
+from revaer.security.keys import KEY_ID_PREFIX, ApiKey, RateLimit, StoredKey, generate_key, hash_secret, verify_secret
 from revaer.security.network import Client, NetworkRules, is_loopback
 from revaer.security.private_file import create_private, read_private
 from revaer.security.scopes import Scope
@@ -23,6 +23,7 @@ from revaer.security.setup_token import IssuedToken, TokenRefusal, generate_toke
 from revaer.security.throttle import AttemptThrottle
 
 __all__ = [
+    "KEY_ID_PREFIX",
     "ApiKey",
     "Attempt",
     "AttemptThrottle",

@@ -46,6 +46,8 @@ def evaluate(files: Sequence[FileLike], rules: SelectionRules, /) -> tuple[Decis
     Raises:
         InvalidPattern: A pattern cannot be understood, or a list is too long.
     """
+    if not (rules.include or rules.exclude or rules.skip_fluff or rules.priorities):
+        return (_DEFAULT,) * len(files)
     selection = _Selection(rules)
     return tuple(selection.decide(index, file.path) for index, file in enumerate(files))
 
@@ -105,12 +107,13 @@ class _PatternList:
                 parsed[pattern] = _parsed(listing, index, pattern)
         ordered = sorted(parsed)
         self.given = bool(ordered)
-        self._matcher = Matcher([parsed[pattern] for pattern in ordered])
+        # Most torrents come without patterns: a matcher of none would cost more than everything else.
+        self._matcher = Matcher([parsed[pattern] for pattern in ordered]) if ordered else None
         self._decisions = [Decision(priority, f"{listing}: {pattern}") for pattern in ordered]
 
     def match(self, folded: str) -> Decision | None:
         """Return the decision of the first pattern that matches, or None."""
-        if not self.given:
+        if self._matcher is None:
             return None
         found = self._matcher.first(folded)
         return None if found is None else self._decisions[found]

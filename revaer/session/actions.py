@@ -18,6 +18,7 @@ from revaer.session.messages import (
     Act,
     ActionRefused,
     ConnectPeer,
+    Keep,
     Move,
     Pause,
     Queue,
@@ -112,10 +113,8 @@ class ActionDesk:
                 options = replace(torrent.options, sequential=enable)
                 await self._wish(torrent, options, lambda: engine.set_sequential(torrent.id, enable=enable))
                 self._core.catalogue.amend(torrent, sequential=enable)
-            case SetRate(down, up):
-                options = replace(torrent.options, max_download_bps=down, max_upload_bps=up)
-                await self._wish(torrent, options, lambda: self._core.rates.apply(torrent, options))
-                self._core.catalogue.amend(torrent, max_download_bps=down, max_upload_bps=up)
+            case SetRate():
+                await self._cap(torrent, request.action)
             case Move(download_dir):
                 await self._move(torrent, download_dir)
             case SetPieceDeadline(piece, deadline_ms):
@@ -139,6 +138,14 @@ class ActionDesk:
                 raise
         torrent.options = options
         self._records.want(torrent)
+
+    async def _cap(self, torrent: Torrent, action: SetRate) -> None:
+        own = torrent.options
+        down = own.max_download_bps if isinstance(action.download_bps, Keep) else action.download_bps
+        up = own.max_upload_bps if isinstance(action.upload_bps, Keep) else action.upload_bps
+        options = replace(own, max_download_bps=down, max_upload_bps=up)
+        await self._wish(torrent, options, lambda: self._core.rates.apply(torrent, options))
+        self._core.catalogue.amend(torrent, max_download_bps=down, max_upload_bps=up)
 
     async def _pause(self, torrent: Torrent, reason: str | None) -> None:
         options = replace(torrent.options, paused=True)

@@ -7,10 +7,10 @@ adding, removing, actions, selecting. The engine's events come in through `dispa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 
 from actors import Actor, ActorRef, BlockingLane, Bus, Handled, Health, answer, later
 from revaer.events import Event
@@ -26,20 +26,30 @@ from revaer.session.fsops_gate import FsOpsGate
 from revaer.session.interfaces import InterfaceProbe, system_interfaces
 from revaer.session.messages import (
     Act,
+    ActOnMany,
     AddTorrent,
+    AddTorrents,
+    Amend,
     ApplyLimits,
     ApplySettings,
     CapTorrents,
+    ChangingMessage,
     ConnectPeer,
+    EditTrackers,
+    EditWebSeeds,
     EngineLimits,
     EngineReport,
     GoverningMessage,
     Inspect,
+    LookingMessage,
     ReadFallbackCaps,
     ReadJobSpec,
     ReadLimits,
     ReadPayloadFacts,
+    ReadPeers,
+    ReadPieces,
     ReadSeedingFacts,
+    ReadTrackers,
     RemoveTorrent,
     ReportEngine,
     Reprocess,
@@ -140,24 +150,18 @@ class SessionActor(Actor[SessionMessage]):
         """Answer at once from memory, or start the work and answer when it is done."""
         parts = self._running
         match message:
-            case AddTorrent():
-                return later(message, traced(message.request_id, partial(parts.adding.add, message)))
-            case RemoveTorrent():
-                return later(message, traced(message.request_id, partial(parts.removing.remove, message)))
-            case Act():
-                return later(message, traced(message.request_id, partial(parts.actions.act, message)))
-            case Select():
-                return later(message, traced(message.request_id, partial(parts.selecting.select, message)))
+            case AddTorrent() | RemoveTorrent() | Act() | Select() | ConnectPeer() | Inspect():
+                return later(message, traced(message.request_id, self._work_of(message)))
             case Reprocess() | ReadJobSpec():
                 return self._process(message)
-            case Inspect():
-                return later(message, traced(message.request_id, partial(parts.selecting.inspect, message)))
             case Snapshot():
                 return answer(message, parts.core.catalogue.snapshot())
             case ReportEngine():
                 return answer(message, self._report())
-            case ConnectPeer():
-                return later(message, traced(message.request_id, partial(parts.actions.connect, message)))
+            case ReadPeers() | ReadTrackers() | ReadPieces():
+                return self._look(message)
+            case Amend() | EditTrackers() | EditWebSeeds() | AddTorrents() | ActOnMany():
+                return self._change(message)
             case _:
                 return self._govern(message)
 
@@ -165,12 +169,63 @@ class SessionActor(Actor[SessionMessage]):
         """Stop transfers, save every changed record, close the engine; fits itself into the supervisor's deadline."""
         await self._running.stop()
 
+    def _work_of(
+        self, message: AddTorrent | RemoveTorrent | Act | Select | ConnectPeer | Inspect
+    ) -> Callable[[], Awaitable[Any]]:
+        """Return what is to be done for one torrent."""
+        parts = self._running
+        match message:
+            case AddTorrent():
+                return partial(parts.adding.add, message)
+            case RemoveTorrent():
+                return partial(parts.removing.remove, message)
+            case Act():
+                return partial(parts.actions.act, message)
+            case Select():
+                return partial(parts.selecting.select, message)
+            case ConnectPeer():
+                return partial(parts.actions.connect, message)
+            case Inspect():
+                return partial(parts.selecting.inspect, message)
+            case _:
+                assert_never(message)
+
     def _process(self, message: Reprocess | ReadJobSpec) -> Handled:
         """Answer what is asked about post-processing."""
         desk = self._running.barrier
         if isinstance(message, ReadJobSpec):
             return later(message, partial(desk.spec, message))
         return later(message, traced(message.request_id, partial(desk.again, message)))
+
+    def _look(self, message: LookingMessage) -> Handled:
+        """Answer what is asked about one torrent only."""
+        desk, torrent_id = self._running.looks, message.torrent_id
+        match message:
+            case ReadPeers():
+                return later(message, traced(message.request_id, partial(desk.peers, torrent_id)))
+            case ReadTrackers():
+                return later(message, traced(message.request_id, partial(desk.trackers, torrent_id)))
+            case ReadPieces():
+                return later(message, traced(message.request_id, partial(desk.pieces, torrent_id)))
+            case _:
+                assert_never(message)
+
+    def _change(self, message: ChangingMessage) -> Handled:
+        """Do what changes torrents that are here, or many at once."""
+        parts = self._running
+        match message:
+            case Amend():
+                return later(message, traced(message.request_id, partial(parts.amending.amend, message)))
+            case EditTrackers():
+                return later(message, traced(message.request_id, partial(parts.urls.trackers, message)))
+            case EditWebSeeds():
+                return later(message, traced(message.request_id, partial(parts.urls.web_seeds, message)))
+            case AddTorrents():
+                return later(message, traced(message.request_id, partial(parts.bulk.add, message)))
+            case ActOnMany():
+                return later(message, traced(message.request_id, partial(parts.crowd.act, message)))
+            case _:
+                assert_never(message)
 
     def _govern(self, message: GoverningMessage) -> Handled:
         """Answer what the governor and the configuration ask."""

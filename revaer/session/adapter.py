@@ -6,31 +6,25 @@ its answer proves that the change was applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import trio
 
 from actors import BlockingLane, WakeSource
+from revaer.session.adapter_changes import ChangingCalls
+from revaer.session.adapter_looks import LookingCalls
 from revaer.session.alerts import Alerts
-from revaer.session.checks import (
-    check_counts,
-    check_peer,
-    check_peers,
-    check_piece,
-    check_place,
-    check_priorities,
-    check_spec,
-)
+from revaer.session.checks import check_source, check_spec
 from revaer.session.desk import Desk
-from revaer.session.engine_tuning import Tuner, tiers
+from revaer.session.engine_tuning import Tuner
 from revaer.session.farewell import say_goodbye
 from revaer.session.magnet import parse_magnet
 from revaer.session.metainfo import parse_metainfo
 from revaer.session.port import (
     AddSpec,
     EngineClosed,
+    EngineError,
     EngineEvent,
     EngineFigures,
     EngineRefused,
@@ -38,26 +32,28 @@ from revaer.session.port import (
     Magnet,
     Metainfo,
     Rates,
-    TorrentStatus,
 )
 from revaer.session.pump import Pump
 from revaer.session.roster import Entry, Roster, new_entry, privacy
 from revaer.session.settings import NativeSettings
 from revaer.session.study import Study
+from revaer.session.tickets import Ticket
 from revaer.types import TorrentId
 
 LARGE = 64 * 1024
 """Metainfo of more bytes is read in a worker."""
 
 
-class LibtorrentEngine:
+class LibtorrentEngine(ChangingCalls, LookingCalls):
     """An open engine; made by `revaer.session.libtorrent_engine.open_libtorrent`."""
 
     name = "libtorrent"
 
     def __init__(self, library: Any, settings: EngineSettings, native: NativeSettings, lane: BlockingLane) -> None:
+        super().__init__()
         self._library = library
         self._lane = lane
+        self._entering = BlockingLane("libtorrent-adds")
         self._roster = Roster()
         self._desk = Desk()
         self._study = Study(self._roster, self._desk, library, lane, trackers_of=self._trackers_of)
@@ -101,15 +97,26 @@ class LibtorrentEngine:
         else:
             source, parameters = self._prepare(spec)
         self._check_open()
-        entry = new_entry(spec, source)
-        self._roster.reserve(entry)
-        ticket = self._desk.expect("added", spec.torrent_id)
-        try:
-            self._library.session.async_add_torrent(parameters)
-        except RuntimeError as error:
-            self._desk.settle("added", spec.torrent_id, error=EngineRefused(str(error)))
-            self._roster.leave(entry)
-        await self._pump.wait(ticket)
+        await self._pump.wait(self._submit(spec, source, parameters))
+
+    async def add_many(self, specs: Sequence[AddSpec]) -> Sequence[EngineError | None]:
+        """See `Engine.add_many`."""
+        self._check_open()
+        prepared = await self._entering.run(self._prepare_each, specs)
+        self._check_open()
+        waiting: list[Ticket[None] | EngineError] = []
+        ready: list[tuple[Entry, Any]] = []
+        for spec, item in zip(specs, prepared, strict=True):
+            try:
+                waiting.append(item if isinstance(item, EngineError) else self._expect(spec, *item, ready))
+            except EngineRefused as error:
+                waiting.append(error)
+        with trio.CancelScope(shield=True):  # what is reserved must be added or let go
+            failures = await self._entering.run(self._add_each, [parameters for _, parameters in ready])
+        for (entry, _), failure in zip(ready, failures, strict=True):
+            if failure is not None:
+                self._not_added(entry, failure)
+        return [await self._settled(item) if isinstance(item, Ticket) else item for item in waiting]
 
     async def remove(self, torrent_id: TorrentId, *, delete_data: bool) -> None:
         """See `Engine.remove`."""
@@ -123,169 +130,7 @@ class LibtorrentEngine:
         if deleted is not None:
             await self._pump.wait(deleted)
 
-    # -- changing ------------------------------------------------------------------------------------------------
-
-    async def pause(self, torrent_id: TorrentId) -> None:
-        """See `Engine.pause`."""
-        entry = self._entry(torrent_id)
-        entry.paused = True
-        await self._change(
-            entry,
-            lambda handle: handle.unset_flags(self._library.auto_managed | self._library.stop_when_ready),
-            lambda handle: handle.pause(),
-        )
-
-    async def resume(self, torrent_id: TorrentId, *, auto_managed: bool) -> None:
-        """See `Engine.resume`."""
-        entry = self._entry(torrent_id)
-        if entry.refused:
-            raise EngineRefused(entry.problem or "the metadata is unusable")
-        entry.paused = False
-        entry.problem = None
-        library = self._library
-
-        def go(handle: Any) -> None:
-            handle.clear_error()
-            handle.unset_flags(library.upload_mode | library.stop_when_ready)
-            (handle.set_flags if auto_managed else handle.unset_flags)(library.auto_managed)
-            handle.resume()
-
-        await self._change(entry, go)
-
-    async def recheck(self, torrent_id: TorrentId) -> None:
-        """See `Engine.recheck`. A paused torrent is checked too, and is paused again afterwards."""
-        entry = self._entry(torrent_id)
-        entry.problem = None if not entry.refused else entry.problem
-        entry.saved_pieces = None
-
-        def check(handle: Any) -> None:
-            handle.clear_error()
-            handle.force_recheck()
-            if entry.paused:
-                handle.unset_flags(self._library.auto_managed)
-                handle.set_flags(self._library.stop_when_ready)
-                handle.resume()
-
-        await self._change(entry, check)
-
-    async def reannounce(self, torrent_id: TorrentId) -> None:
-        """See `Engine.reannounce`."""
-        entry = self._entry(torrent_id)
-        await self._change(entry, lambda handle: handle.force_reannounce(0, -1, self._library.ignore_min_interval))
-
-    async def set_sequential(self, torrent_id: TorrentId, *, enable: bool) -> None:
-        """See `Engine.set_sequential`."""
-        flag = self._library.sequential
-        await self._change(
-            self._entry(torrent_id), lambda handle: (handle.set_flags if enable else handle.unset_flags)(flag)
-        )
-
-    async def set_rates(self, caps: Mapping[TorrentId, Rates]) -> Mapping[TorrentId, Rates]:
-        """See `Engine.set_rates`."""
-        self._check_open()
-        return await self._tuner.set_rates(caps)
-
-    async def set_connections_limit(self, torrent_id: TorrentId, limit: int | None) -> None:
-        """See `Engine.set_connections_limit`."""
-        entry = self._entry(torrent_id)
-        check_peers(limit)
-        entry.connections = limit
-        peers = check_peers(self._tuner.connections_of(limit))
-        await self._change(entry, lambda handle: handle.set_max_connections(peers))
-
-    async def set_file_priorities(self, torrent_id: TorrentId, priorities: Sequence[int]) -> None:
-        """See `Engine.set_file_priorities`."""
-        entry = self._entry(torrent_id)
-        chosen = check_priorities(entry.files, priorities)
-        ticket = self._desk.expect("chosen", torrent_id)
-        try:
-            self._call(entry, lambda handle: handle.prioritize_files(chosen))
-            await self._pump.wait(ticket)
-        finally:
-            entry.choosing = False  # not before: until then the engine wants nothing, and calls that finished
-
-    async def set_trackers(self, torrent_id: TorrentId, urls: Sequence[str]) -> None:
-        """See `Engine.set_trackers`."""
-        entry = self._entry(torrent_id)
-        entry.trackers = tuple(urls)
-        told = tiers(self._trackers_of(entry))
-        await self._change(entry, lambda handle: handle.replace_trackers(told))
-
-    async def set_web_seeds(self, torrent_id: TorrentId, urls: Sequence[str]) -> None:
-        """See `Engine.set_web_seeds`."""
-        entry = self._entry(torrent_id)
-        before, entry.web_seeds = entry.web_seeds, tuple(urls)
-
-        def replace_all(handle: Any) -> None:
-            for url in set(before) - set(urls):
-                handle.remove_url_seed(url)
-            for url in urls:
-                if url not in before:
-                    handle.add_url_seed(url)
-
-        await self._change(entry, replace_all)
-
-    async def set_piece_deadline(self, torrent_id: TorrentId, piece: int, *, deadline_ms: int) -> None:
-        """See `Engine.set_piece_deadline`."""
-        entry = self._entry(torrent_id)
-        check_piece(entry.pieces, piece, deadline_ms)
-        await self._change(entry, lambda handle: handle.set_piece_deadline(piece, deadline_ms))
-
-    async def set_queue_position(self, torrent_id: TorrentId, position: int | str) -> None:
-        """See `Engine.set_queue_position`."""
-        entry = self._entry(torrent_id)
-        checked = check_place(position)
-        place_name = checked if isinstance(checked, str) else "top"
-        steps = 0 if isinstance(checked, str) else min(checked, len(self._roster))
-
-        def place(handle: Any) -> None:
-            getattr(handle, f"queue_position_{place_name}")()
-            for _ in range(steps):
-                handle.queue_position_down()
-
-        await self._change(entry, place)
-
-    async def move(self, torrent_id: TorrentId, download_dir: str) -> None:
-        """See `Engine.move`."""
-        entry = self._entry(torrent_id)
-        entry.moving_to = download_dir
-        ticket = self._desk.expect("moved", torrent_id)
-        self._call(entry, lambda handle: handle.move_storage(download_dir, self._library.fail_if_exist))
-        await self._pump.wait(ticket)
-
-    async def flush(self, torrent_id: TorrentId) -> None:
-        """See `Engine.flush`."""
-        entry = self._entry(torrent_id)
-        if entry.files:
-            ticket = self._desk.expect("flushed", torrent_id)
-            entry.flushes.ask(lambda: self._desk.settle("flushed", torrent_id))
-            self._call(entry, lambda handle: handle.flush_cache())
-            await self._pump.wait(ticket)
-
-    async def file_progress(self, torrent_id: TorrentId) -> tuple[int, ...]:
-        """See `Engine.file_progress`."""
-        entry = self._entry(torrent_id)
-        if not entry.files:
-            return ()
-        try:
-            ask = partial(self._library.file_progress, entry.handle, is_doubtful=entry.problem is not None)
-            counted = await self._lane.run(ask)
-        except RuntimeError as error:
-            raise EngineRefused(f"the engine has no torrent {torrent_id}") from error
-        return tuple(counted)
-
-    async def connect_peer(self, torrent_id: TorrentId, host: str, port: int) -> None:
-        """See `Engine.connect_peer`."""
-        entry = self._entry(torrent_id)
-        check_peer(host, port)
-        await self._change(entry, lambda handle: handle.connect_peer((host, port)))
-
     # -- asking --------------------------------------------------------------------------------------------------
-
-    async def statuses(self, torrent_ids: Sequence[TorrentId]) -> tuple[TorrentStatus, ...]:
-        """See `Engine.statuses`."""
-        self._check_open()
-        return await self._study.statuses(torrent_ids)
 
     def request_statuses(self, *, everything: bool = False) -> None:
         """See `Engine.request_statuses`."""
@@ -340,31 +185,70 @@ class LibtorrentEngine:
         self._desk.close(lambda: EngineClosed("the engine was closed"))
         with trio.CancelScope(shield=True):
             await self._pump.stop()
+            await self._entering.run(lambda: None)  # nothing is handed over any more
             announces = any(self._trackers_of(entry) for entry in self._roster)
             await say_goodbye(self._library, self._wake, self._lane, announces=announces, within=within)
         self._roster.clear()
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise EngineClosed("the engine is closed")
+    def _submit(self, spec: AddSpec, source: Metainfo | Magnet, parameters: Any) -> Ticket[None]:
+        """Hand a torrent to the engine; the ticket is settled when it has it. Raises EngineRefused."""
+        ready: list[tuple[Entry, Any]] = []
+        ticket = self._expect(spec, source, parameters, ready)
+        (failure,) = self._add_each([parameters])
+        if failure is not None:
+            self._not_added(ready[0][0], failure)
+        return ticket
 
-    def _entry(self, torrent_id: TorrentId) -> Entry:
-        self._check_open()
-        return self._roster.get(torrent_id)
+    def _expect(
+        self, spec: AddSpec, source: Metainfo | Magnet, parameters: Any, ready: list[tuple[Entry, Any]]
+    ) -> Ticket[None]:
+        """Reserve a place for a torrent that is about to be handed over. Raises EngineRefused."""
+        entry = new_entry(spec, source)
+        self._roster.reserve(entry)
+        ready.append((entry, parameters))
+        return self._desk.expect("added", spec.torrent_id)
 
-    def _trackers_of(self, entry: Entry) -> list[str]:
-        return self._tuner.trackers_of(entry.trackers, private=entry.private)
+    def _add_each(self, each: Sequence[Any]) -> list[RuntimeError | None]:
+        """Hand torrents to the engine; return why it did not even listen. Each call may wait for the interpreter's
+        lock, so many are made in a worker."""
+        session = self._library.session
+        failures: list[RuntimeError | None] = []
+        for parameters in each:
+            try:
+                session.async_add_torrent(parameters)
+                failures.append(None)
+            except RuntimeError as error:
+                failures.append(error)
+        return failures
+
+    def _not_added(self, entry: Entry, failure: RuntimeError) -> None:
+        self._desk.settle("added", entry.torrent_id, error=EngineRefused(str(failure)))
+        self._roster.leave(entry)
+
+    async def _settled(self, ticket: Ticket[None]) -> EngineError | None:
+        try:
+            await self._pump.wait(ticket)
+        except EngineClosed:
+            raise
+        except EngineError as error:
+            return error
+        return None
+
+    def _prepare_each(self, specs: Sequence[AddSpec]) -> list[tuple[Metainfo | Magnet, Any] | EngineError]:
+        prepared: list[tuple[Metainfo | Magnet, Any] | EngineError] = []
+        for spec in specs:
+            try:
+                check_spec(spec)
+                prepared.append(self._prepare(spec))
+            except EngineError as error:
+                prepared.append(error)
+        return prepared
 
     def _prepare(self, spec: AddSpec) -> tuple[Metainfo | Magnet, Any]:
-        source: Metainfo | Magnet
-        if spec.metainfo is not None:
-            source = parse_metainfo(spec.metainfo)
-            check_counts(spec, files=len(source.files), pieces=source.pieces)
-        else:
-            source = parse_magnet(spec.magnet or "")
-            check_counts(spec, files=0, pieces=0)
+        source = spec.source or (parse_metainfo(spec.metainfo) if spec.metainfo else parse_magnet(spec.magnet or ""))
+        check_source(spec, source)
         return source, self._library.parameters(
             spec,
             source,
@@ -372,20 +256,6 @@ class LibtorrentEngine:
             trackers=self._tuner.trackers_of(spec.trackers, private=privacy(source)),
             connections=self._tuner.connections_of(spec.max_connections),
         )
-
-    def _call(self, entry: Entry, work: Callable[[Any], object]) -> None:
-        try:
-            work(entry.handle)
-        except RuntimeError as error:  # the handle died
-            raise EngineRefused(f"the engine has no torrent {entry.torrent_id}") from error
-
-    async def _change(self, entry: Entry, *works: Callable[[Any], object]) -> None:
-        """Do the work and wait until the engine has applied it."""
-        for work in works:
-            self._call(entry, work)
-        ticket = self._desk.expect("applied", entry.torrent_id)
-        self._call(entry, lambda handle: handle.post_trackers())
-        await self._pump.wait(ticket)
 
     def _tick(self) -> None:
         self._library.session.post_session_stats()

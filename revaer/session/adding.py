@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
+from revaer.events import FilesDiscovered
 from revaer.resume.messages import Intent
 from revaer.selection.messages import Decision, InvalidPattern
-from revaer.session.catalogue import hashes_of
+from revaer.session.catalogue import Catalogue, hashes_of
 from revaer.session.core import Core
 from revaer.session.describe import Source, engine_spec, new_torrent, priorities_of
 from revaer.session.messages import (
@@ -20,8 +22,9 @@ from revaer.session.messages import (
     SessionUnavailable,
 )
 from revaer.session.policy import cap
-from revaer.session.port import InvalidMetainfo
+from revaer.session.port import AddSpec, Engine, InvalidMetainfo
 from revaer.session.torrent import Torrent
+from revaer.trail import current_cause
 from revaer.types import InfoHash, TorrentId, TorrentOptions, TorrentView, new_torrent_id
 
 LARGE_METAINFO = 64 * 1024
@@ -54,86 +57,124 @@ class AddDesk:
         torrent_id = request.torrent_id or new_torrent_id(now=core.wall())
         await core.catalogue.listed(within=core.timing.listing)
         async with core.catalogue.reserve((*hashes_of(source.facts.hashes), torrent_id)):
-            self._refuse_duplicate(torrent_id, source.facts.hashes)
+            refuse_duplicate(core.catalogue, torrent_id, source.facts.hashes)
             decisions = await self._decide(source, request.options)
-            await self._prepare(request.options.download_dir)
-            intent = _intent(torrent_id, request.options, source, added_at=core.wall())
+            await prepare(core, request.options.download_dir)
+            intent = new_intent(torrent_id, request.options, source, added_at=core.wall())
             await core.intents.persist(intent)
             return await self._enter(intent, source, decisions)
 
     async def _enter(self, intent: Intent, source: Source, decisions: tuple[Decision, ...]) -> TorrentView:
         core = self._core
         parsed = source.parsed
-        priorities = None if parsed is None else priorities_of(parsed.files, decisions)
         found = None if parsed is None else await core.survey(intent.torrent_id, parsed.files, decisions)
-        options = intent.options
-        rates = Rates(cap(options.max_download_bps, None), cap(options.max_upload_bps, None))
-        spec = engine_spec(intent.torrent_id, options, source, priorities=priorities, rates=rates)
         try:
-            await core.gate.call(core.engine.add(spec))
+            await core.gate.call(core.engine.add(first_spec(intent, source, decisions)))
             await core.place(intent.torrent_id, intent.options)
         except SessionUnavailable:
-            core.intents.owe_forget(intent.torrent_id)
-            core.jobs.submit(lambda: self._withdraw(intent.torrent_id))
+            take_back(core, intent.torrent_id)
             raise
         except ActionRefused as error:
             await core.intents.forget(intent.torrent_id)
-            if isinstance(error.__cause__, InvalidMetainfo):
-                raise InvalidSource(_pointer(source), str(error)) from error
-            raise
-        torrent = new_torrent(intent, source, found, now=core.wall())
-        torrent.present = True
-        core.catalogue.enter(torrent)
-        if found is not None:
-            core.catalogue.announce(torrent, found)
+            raise explained(error, source) from error
+        torrent = enter(core, intent, source, found)
         self._on_added(torrent)
         return torrent.view
 
-    async def _withdraw(self, torrent_id: TorrentId) -> None:
-        """Take back what a silent engine may have taken in after all."""
-        try:
-            await self._core.gate.call(self._core.engine.remove(torrent_id, delete_data=False), within=math.inf)
-        except SessionRefusal:
-            return
-
     async def _read(self, request: AddTorrent) -> Source:
-        engine = self._core.engine
-        if (request.magnet is None) == (request.metainfo is None):
-            raise InvalidSource("", "give either a magnet or a metainfo")
-        try:
-            if request.metainfo is None:
-                return Source(uri=request.magnet, magnet=engine.parse_magnet(request.magnet or ""))
-            if len(request.metainfo) <= LARGE_METAINFO:
-                parsed = engine.parse_metainfo(request.metainfo)
-            else:
-                parsed = await self._core.lane.run(engine.parse_metainfo, request.metainfo)
-            return Source(metainfo=request.metainfo, parsed=parsed)
-        except InvalidMetainfo as error:
-            raise InvalidSource("/metainfo" if request.magnet is None else "/magnet", str(error)) from error
-
-    def _refuse_duplicate(self, torrent_id: TorrentId, hashes: InfoHash) -> None:
-        existing = self._core.catalogue.find(hashes) or self._core.catalogue.get(torrent_id)
-        if existing is not None:
-            raise DuplicateTorrent(existing.id, existing.view.descriptor.info_hash)
+        if request.metainfo is not None and len(request.metainfo) > LARGE_METAINFO:
+            return await self._core.lane.run(read_source, self._core.engine, request)
+        return read_source(self._core.engine, request)
 
     async def _decide(self, source: Source, options: TorrentOptions) -> tuple[Decision, ...]:
         files = () if source.parsed is None else source.parsed.files
-        if source.parsed is not None:
-            for index in options.selection.priorities:
-                if not 0 <= index < len(files):
-                    raise InvalidSource(f"/priorities/{index}", f"the torrent has no file {index}")
+        check_priorities(source, options)
         try:
             return await self._core.decide(files, options.selection)
         except InvalidPattern as error:
             raise InvalidSource(error.pointer, error.message) from error
 
-    async def _prepare(self, directory: str) -> None:
-        look = await self._core.disk.prepare(directory)
-        if not look.is_usable:
-            raise InvalidSource("/download_dir", f"{directory} cannot be used: {look.reason}")
+
+def read_source(engine: Engine, request: AddTorrent) -> Source:
+    """Read where a torrent comes from; blocks for as long as its metainfo is large. Raises InvalidSource."""
+    if (request.magnet is None) == (request.metainfo is None):
+        raise InvalidSource("", "give either a magnet or a metainfo")
+    try:
+        if request.metainfo is None:
+            return Source(uri=request.magnet, magnet=engine.parse_magnet(request.magnet or ""))
+        return Source(metainfo=request.metainfo, parsed=engine.parse_metainfo(request.metainfo))
+    except InvalidMetainfo as error:
+        raise InvalidSource("/metainfo" if request.magnet is None else "/magnet", str(error)) from error
 
 
-def _intent(torrent_id: TorrentId, options: TorrentOptions, source: Source, *, added_at: float) -> Intent:
+def refuse_duplicate(catalogue: Catalogue, torrent_id: TorrentId, hashes: InfoHash) -> None:
+    """Refuse a torrent that is here already. Raises DuplicateTorrent."""
+    existing = catalogue.find(hashes) or catalogue.get(torrent_id)
+    if existing is not None:
+        raise DuplicateTorrent(existing.id, existing.view.descriptor.info_hash)
+
+
+def check_priorities(source: Source, options: TorrentOptions) -> None:
+    """Refuse a priority for a file that the torrent does not have. Raises InvalidSource."""
+    if source.parsed is None:
+        return
+    for index in options.selection.priorities:
+        if not 0 <= index < len(source.parsed.files):
+            raise InvalidSource(f"/priorities/{index}", f"the torrent has no file {index}")
+
+
+async def prepare(core: Core, directory: str) -> None:
+    """Make a download directory when it is missing. Raises InvalidSource."""
+    look = await core.disk.prepare(directory)
+    if not look.is_usable:
+        raise InvalidSource("/download_dir", f"{directory} cannot be used: {look.reason}")
+
+
+def first_spec(intent: Intent, source: Source, decisions: Sequence[Decision]) -> AddSpec:
+    """Return what the engine is asked to add of a new torrent."""
+    options, parsed = intent.options, source.parsed
+    return engine_spec(
+        intent.torrent_id,
+        options,
+        source,
+        priorities=None if parsed is None else priorities_of(parsed.files, decisions),
+        rates=Rates(cap(options.max_download_bps, None), cap(options.max_upload_bps, None)),
+    )
+
+
+def enter(core: Core, intent: Intent, source: Source, found: FilesDiscovered | None) -> Torrent:
+    """Take a torrent into the catalogue that is durable and in the engine."""
+    torrent = new_torrent(intent, source, found, now=core.wall())
+    torrent.present = True
+    torrent.cause = current_cause()
+    core.catalogue.enter(torrent)
+    if found is not None:
+        core.catalogue.announce(torrent, found)
+    return torrent
+
+
+def explained(error: ActionRefused, source: Source) -> SessionRefusal:
+    """Say why the engine refused to add a torrent: when it cannot use the source, that is what is wrong."""
+    if not isinstance(error.__cause__, InvalidMetainfo):
+        return error
+    return InvalidSource("/magnet" if source.metainfo is None else "/metainfo", str(error))
+
+
+def take_back(core: Core, torrent_id: TorrentId) -> None:
+    """Have a torrent forgotten that a silent engine may have taken in after all."""
+    core.intents.owe_forget(torrent_id)
+    core.jobs.submit(partial(_withdraw, core, torrent_id))
+
+
+async def _withdraw(core: Core, torrent_id: TorrentId) -> None:
+    try:
+        await core.gate.call(core.engine.remove(torrent_id, delete_data=False), within=math.inf)
+    except SessionRefusal:
+        return
+
+
+def new_intent(torrent_id: TorrentId, options: TorrentOptions, source: Source, *, added_at: float) -> Intent:
+    """Return what is stored of a new torrent. `added_at` in Unix seconds."""
     hashes = source.facts.hashes
     return Intent(
         torrent_id=torrent_id,
@@ -144,7 +185,3 @@ def _intent(torrent_id: TorrentId, options: TorrentOptions, source: Source, *, a
         magnet=source.uri,
         metainfo=source.metainfo,
     )
-
-
-def _pointer(source: Source) -> str:
-    return "/magnet" if source.metainfo is None else "/metainfo"

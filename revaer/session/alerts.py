@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeAlias
@@ -29,6 +29,7 @@ from revaer.session.pump import Errand
 from revaer.session.records import claims_pieces, piece_string
 from revaer.session.roster import Entry, Roster
 from revaer.session.translate import (
+    TELLING,
     move_failure,
     translate,
     translate_figures,
@@ -103,7 +104,7 @@ class Alerts:
         self.figures = EngineFigures()
         self.listening: dict[str, None] = {}
         self.listen_failures = 0
-        self._handlers: Mapping[str, Callable[[Any], Consumed]] = {
+        self._handlers: dict[str, Callable[[Any], Consumed]] = {
             "add_torrent_alert": self._on_added,
             "torrent_removed_alert": self._on_removed,
             "torrent_deleted_alert": self._on_deleted,
@@ -125,6 +126,7 @@ class Alerts:
             "session_stats_alert": self._on_stats,
             "state_update_alert": self._on_statuses,
         }
+        self._handlers |= dict.fromkeys(TELLING - self._handlers.keys(), self._on_other)
 
     def consume(self, item: Any) -> Iterable[Any]:
         """Handle one notification; returns smaller pieces of work to be done right after it."""
@@ -133,7 +135,9 @@ class Alerts:
             return ()
         name = type(item).__name__
         self._counts[name] += 1
-        handler = self._handlers.get(name, self._on_other)
+        handler = self._handlers.get(name)
+        if handler is None:
+            return ()
         try:
             return handler(item) or ()
         except (RuntimeError, ValueError):  # text that is no UTF-8, or a handle that died meanwhile

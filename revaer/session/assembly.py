@@ -14,18 +14,22 @@ from revaer.selection.messages import SelectFunction
 from revaer.session.actions import ActionDesk
 from revaer.session.adding import AddDesk
 from revaer.session.admitting import Admission
+from revaer.session.amending import AmendDesk
 from revaer.session.barrier import BarrierDesk
 from revaer.session.barrier_watch import BarrierWatch
 from revaer.session.blocklist import BlocklistKeeper, Supply
+from revaer.session.bulk import BulkDesk
 from revaer.session.catalogue import Catalogue
 from revaer.session.completing import CompletionDesk
 from revaer.session.core import Core
+from revaer.session.crowd import AT_ONCE, CrowdDesk
 from revaer.session.disk import Disk, DiskDesk, Lane
 from revaer.session.dispatch import Dispatcher
 from revaer.session.faults import Fault
 from revaer.session.fsops_gate import FsOpsGate
 from revaer.session.gate import EngineGate
 from revaer.session.intents import Intents
+from revaer.session.looking import LookDesk
 from revaer.session.magnets import MagnetDesk
 from revaer.session.moves import MoveDesk, MoveFinisher
 from revaer.session.opening import OpenedEngine
@@ -46,6 +50,7 @@ from revaer.session.store import Store
 from revaer.session.timing import Timing
 from revaer.session.torrent import Torrent
 from revaer.session.tuning import TuningDesk
+from revaer.session.url_lists import UrlDesk
 
 
 class Assembly:
@@ -121,6 +126,7 @@ class Assembly:
             core,
             on_done=lambda torrent: self.completing.begin(torrent),  # noqa: PLW0108 (made further down)
             on_change=records.touch,
+            on_found=records.want,
             on_lost_metadata=lambda torrent: self.magnets.lost(torrent),  # noqa: PLW0108 (made further down)
             on_error=lambda torrent, message: self.storage.stopped(torrent, message),  # noqa: PLW0108 (made further down)
         )
@@ -198,11 +204,22 @@ class Assembly:
             records=records,
             storage=self.storage,
         )
+        self._connect_many()
+        study = self.admission.look_up
+        self.looks = LookDesk(core, study=study)
+        self.urls = UrlDesk(core, self.looks, study=study, on_changed=records.want)
+        self.amending = AmendDesk(core, study=study, on_changed=self._amended)
         self.seeding, self.payload = SeedingDesk(core), PayloadDesk(core)
         self.restoring = Restoration(
             core, self.admission, finish_removal=self.removing.defer, refresh=refresh, report=self._loading
         )
         self._sentinel = Sentinel(core, self.storage)
+
+    def _connect_many(self) -> None:
+        """Make the desks that take requests about many torrents."""
+        self.bulk = BulkDesk(self.core, on_added=lambda _: self.progress.ask_soon())
+        jobs = Jobs(self._spawn, limit=AT_ONCE)
+        self.crowd = CrowdDesk(self.core, jobs, act=self.actions.act, remove=self.removing.remove)
 
     def start(self) -> None:
         """Start the background tasks."""
@@ -249,6 +266,11 @@ class Assembly:
         while True:
             await trio.sleep(self.core.timing.record_interval)
             self._trackers.settle()
+
+    def _amended(self, torrent: Torrent) -> None:
+        self.progress.refresh(torrent)
+        self.progress.ask_soon()
+        self.records.want(torrent)
 
     def _completed(self, torrent: Torrent) -> None:
         self.progress.refresh(torrent)

@@ -18,6 +18,7 @@ from revaer.session.core import MANY_FILES, Core
 from revaer.session.fsops_gate import FsOpsGate
 from revaer.session.messages import ActionRefused, ReadJobSpec, Reprocess, SessionRefusal, SessionUnavailable
 from revaer.session.torrent import Torrent
+from revaer.trail import caused_by, current_cause, current_request
 from revaer.types import StateView, TorrentId, TorrentState
 
 log = structlog.get_logger(__name__)
@@ -234,10 +235,11 @@ class BarrierDesk:
     async def _queue(self, torrent: Torrent, processing: Processing) -> JobView:
         """Queue a torrent that became complete; a job that an earlier completion came to grief with has its chance."""
         await self._withhold(torrent, processing)
-        job = await self._fsops.enqueue(await self._spec(torrent))
-        if job.state in (JobState.FAILED, JobState.CANCELLED):
-            return await self._fsops.retry(torrent.id)
-        return job
+        with caused_by(torrent.cause if current_request() is None else current_cause()):
+            job = await self._fsops.enqueue(await self._spec(torrent))
+            if job.state in (JobState.FAILED, JobState.CANCELLED):
+                return await self._fsops.retry(torrent.id)
+            return job
 
     async def _spec(self, torrent: Torrent) -> JobSpec:
         decisions = await self._core.decide(torrent.files, torrent.options.selection)

@@ -161,14 +161,15 @@ class Catalogue:
             return
         self._publish(torrent, StateChanged(torrent.id, shown.kind, state))
 
-    def describe(self, torrent: Torrent, descriptor: Descriptor) -> None:
+    def describe(self, torrent: Torrent, descriptor: Descriptor, *, also: Iterable[str] = ()) -> None:
         """Announce changed facts of a torrent and index its hashes; nothing when nothing changed.
 
-        Which files are wanted is told by `FilesDiscovered`, and by nothing else.
+        Which files are wanted is told by `FilesDiscovered`, and by nothing else. `also` names what changed beside
+        the facts that a list shows.
         """
         before = torrent.view.descriptor
         names = [name for name in Descriptor.__dataclass_fields__ if name != "extensions"]
-        changed = tuple(name for name in names if getattr(before, name) != getattr(descriptor, name))
+        changed = (*(name for name in names if getattr(before, name) != getattr(descriptor, name)), *also)
         if not changed:
             return
         for value in hashes_of(descriptor.hashes):

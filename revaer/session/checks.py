@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from revaer.session.bounds import native_rate
-from revaer.session.port import AddSpec, EngineRefused, InvalidSetting, Rates
+from revaer.session.port import AddSpec, EngineRefused, InvalidSetting, Magnet, Metainfo, Rates
 
 PRIORITIES = frozenset({0, 1, 4, 7})
 PLACES = ("top", "bottom", "up", "down")
@@ -23,8 +23,9 @@ def check_spec(spec: AddSpec) -> None:
     check_peers(spec.max_connections)
 
 
-def check_counts(spec: AddSpec, *, files: int, pieces: int) -> None:
+def check_source(spec: AddSpec, source: Metainfo | Magnet) -> None:
     """Refuse priorities or piece flags that do not fit the torrent. Raises: EngineRefused."""
+    files, pieces = (len(source.files), source.pieces) if isinstance(source, Metainfo) else (0, 0)
     if spec.file_priorities is not None and files:
         check_priorities(files, spec.file_priorities)
     if spec.have is not None and len(spec.have) != pieces:

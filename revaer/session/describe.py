@@ -54,6 +54,11 @@ def trackers_of(options: TorrentOptions, facts: Metainfo | Magnet) -> tuple[str,
     return unique(options.trackers if options.replace_trackers else (*facts.trackers, *options.trackers))
 
 
+def web_seeds_of(options: TorrentOptions, facts: Metainfo | Magnet) -> tuple[str, ...]:
+    """Return the complete list of web seeds."""
+    return unique(options.web_seeds if options.replace_web_seeds else (*facts.web_seeds, *options.web_seeds))
+
+
 def content_path(download_dir: str, payload_name: str) -> str:
     """Return where the payload's file or folder is."""
     return f"{download_dir.rstrip('/')}/{payload_name}"
@@ -235,11 +240,12 @@ def engine_spec(
         super_seeding=options.super_seeding,
         pex_enabled=options.pex_enabled,
         trackers=trackers_of(options, facts),
-        web_seeds=unique((*facts.web_seeds, *options.web_seeds)),
+        web_seeds=web_seeds_of(options, facts),
         file_priorities=priorities,
         max_download_bps=rates.download_bps,
         max_upload_bps=rates.upload_bps,
         max_connections=options.max_connections,
         record=record,
         have=have,
+        source=facts,
     )

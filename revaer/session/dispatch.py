@@ -121,7 +121,7 @@ class Dispatcher:
         torrent = self._core.catalogue.get(torrent_id)
         if torrent is not None:
             torrent.is_rechecking = False
-            self._records.want(torrent)
+            torrent.was_checked = True
         self._progress.ask_soon()
 
     def _dropped(self, count: int) -> None:

@@ -10,6 +10,7 @@ import trio
 from actors import Reporter
 from revaer.session.messages import ActionRefused, SessionUnavailable
 from revaer.session.port import AnswerLost, EngineClosed, EngineError
+from revaer.tracing import span
 
 R = TypeVar("R")
 
@@ -41,7 +42,8 @@ class EngineGate:
         limit = self._within if within is None else within
         with trio.move_on_after(limit) as scope:
             try:
-                result = await work
+                with span(f"engine.{getattr(work, '__name__', 'call')}"):
+                    result = await work
             except EngineClosed as error:
                 raise SessionUnavailable("the session is stopping") from error
             except AnswerLost as error:

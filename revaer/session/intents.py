@@ -15,9 +15,9 @@ import trio
 
 from actors import Reporter
 from revaer.pauses import doubling
-from revaer.resume.messages import Intent, IntentConflict, ResumeRefusal
+from revaer.resume.messages import Intent, IntentConflict, ResumeRefusal, StoreUnavailable
 from revaer.session.catalogue import Catalogue
-from revaer.session.messages import ActionRefused, SessionUnavailable
+from revaer.session.messages import ActionRefused, SessionRefusal, SessionUnavailable
 from revaer.session.serial import Turns
 from revaer.session.store import Store, Uncertain
 from revaer.session.timing import Timing
@@ -72,15 +72,39 @@ class Intents:
             await self._settle_forgets(intent)
         try:
             await self._store.persist(intent)
-        except IntentConflict as error:
-            if self._catalogue.is_loading:
-                raise SessionUnavailable("the torrents of the last run are still being reconciled") from error
-            raise ActionRefused(str(error)) from error
         except ResumeRefusal as error:
-            raise ActionRefused(str(error)) from error
+            raise self._refusal(error) from error
         except SessionUnavailable:
             self.owe_forget(intent.torrent_id)
             raise
+
+    async def persist_each(self, intents: Sequence[Intent]) -> list[SessionRefusal | None]:
+        """Store many new intents; return why each is not stored, or will be forgotten again, None for what is."""
+        try:
+            for intent in intents if self._forgets else ():
+                await self._settle_forgets(intent)
+        except SessionUnavailable as error:
+            return [error] * len(intents)
+        try:
+            refusals = await self._store.persist_each(intents)
+        except SessionUnavailable as error:
+            for intent in intents:
+                self.owe_forget(intent.torrent_id)
+            return [error] * len(intents)
+        told: list[SessionRefusal | None] = []
+        for intent, refusal in zip(intents, refusals, strict=True):
+            if isinstance(refusal, StoreUnavailable):
+                self.owe_forget(intent.torrent_id)
+            told.append(None if refusal is None else self._refusal(refusal))
+        return told
+
+    def _refusal(self, error: ResumeRefusal) -> SessionRefusal:
+        """Say why an intent is not stored."""
+        if isinstance(error, StoreUnavailable):
+            return SessionUnavailable(error.reason, retry_after=error.retry_after)
+        if isinstance(error, IntentConflict) and self._catalogue.is_loading:
+            return SessionUnavailable("the torrents of the last run are still being reconciled")
+        return ActionRefused(str(error))
 
     async def update(self, torrent: Torrent, **changes: Any) -> None:
         """Store the intent of a torrent with `changes` to its fields; the caller has its turn.

@@ -15,6 +15,7 @@ from revaer.session.adapter import LibtorrentEngine
 from revaer.session.bounds import native_rate
 from revaer.session.filenames import engine_renames
 from revaer.session.holdings import file_bytes
+from revaer.session.looks import peer_view, piece_map, tracker_views
 from revaer.session.peer_classes import ClassBook
 from revaer.session.port import (
     AddSpec,
@@ -27,9 +28,13 @@ from revaer.session.port import (
     Magnet,
     Metainfo,
     PeerClass,
+    PeerView,
+    PieceMap,
+    TrackerView,
 )
 from revaer.session.records import piece_string
 from revaer.session.settings import NativeSettings, native_settings, ranges_to_block
+from revaer.session.translate import same_torrent
 from revaer.types import StorageMode
 
 _FLAGS = lt.torrent_flags
@@ -79,6 +84,7 @@ class Library:
     record_if_changed = int(lt.save_resume_flags_t.flush_disk_cache | lt.save_resume_flags_t.only_if_modified)
     auto_managed = int(_FLAGS.auto_managed)
     sequential = int(_FLAGS.sequential_download)
+    super_seeding = int(_FLAGS.super_seeding)
     upload_mode = int(_FLAGS.upload_mode)
     disable_pex = int(_FLAGS.disable_pex)
     stop_when_ready = int(_FLAGS.stop_when_ready)
@@ -267,6 +273,21 @@ class Library:
         spans = ((layout.file_offset(index), layout.file_size(index)) for index in range(layout.num_files()))
         return file_bytes(spans, layout.piece_length(), status.pieces)
 
+    def peers(self, handle: Any) -> tuple[PeerView, ...]:
+        """The peers of a torrent; blocks."""
+        return tuple(map(peer_view, handle.get_peer_info()))
+
+    def trackers(self, handle: Any) -> tuple[TrackerView, ...]:
+        """The trackers of a torrent; blocks."""
+        return tracker_views(handle.trackers(), _explain)
+
+    def pieces(self, handle: Any, *, is_doubtful: bool) -> PieceMap:
+        """The pieces of a torrent with metadata; blocks. `is_doubtful` as for `file_progress`."""
+        have = handle.status(lt.torrent_handle.query_pieces).pieces
+        if is_doubtful and all(have):
+            have = [False] * len(have)
+        return piece_map(have, handle.torrent_file().piece_length(), handle.piece_availability())
+
     def place(self, handle: Any) -> str | None:
         """The directory of the payload; blocks. `None` while it is being moved."""
         status = handle.status()
@@ -283,6 +304,14 @@ class Library:
     def drop(self) -> None:
         """Let the session go; holds the interpreter until libtorrent's threads ended."""
         self.session = None
+
+
+def _explain(error: Mapping[str, Any]) -> str:
+    """Say what an error means that a tracker's entry names by number."""
+    category = getattr(lt, f"{error['category']}_category", None)
+    if category is None or not error["value"]:
+        return ""
+    return str(lt.error_code(error["value"], category()).message())
 
 
 def _status(handle: Any) -> Any:
@@ -341,7 +370,7 @@ def _with_record(parameters: Any, record: bytes) -> Any:
     ours, theirs = parameters.info_hashes, remembered.info_hashes
     if parameters.ti is not None:
         ours = parameters.ti.info_hashes()
-    if not _same_torrent(ours, theirs):
+    if not same_torrent(ours, theirs):
         raise EngineRefused("the fast-resume record belongs to another torrent")
     if parameters.ti is not None and piece_string(record) is None:
         for name in (
@@ -358,11 +387,6 @@ def _with_record(parameters: Any, record: bytes) -> Any:
         remembered.ti = parameters.ti
     remembered.name = parameters.name
     return remembered
-
-
-def _same_torrent(one: Any, other: Any) -> bool:
-    same_v1 = one.has_v1() and other.has_v1() and one.v1 == other.v1
-    return bool(same_v1 or (one.has_v2() and other.has_v2() and one.v2 == other.v2))
 
 
 def _as_any(settings: Mapping[str, object]) -> Any:

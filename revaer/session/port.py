@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from revaer.session.engine_settings import EngineSettings, PeerClass, Proxy
-from revaer.session.messages import Rates
+from revaer.session.messages import PeerView, PieceMap, Rates, TrackerState, TrackerView
 from revaer.session.vocabulary import (
     AddSpec,
     AnswerLost,
@@ -66,6 +66,8 @@ __all__ = [
     "MetadataArrived",
     "Metainfo",
     "PeerClass",
+    "PeerView",
+    "PieceMap",
     "Proxy",
     "Rates",
     "RecordReady",
@@ -77,6 +79,8 @@ __all__ = [
     "TorrentsConflict",
     "TrackerAnswered",
     "TrackerFailed",
+    "TrackerState",
+    "TrackerView",
 ]
 
 
@@ -104,6 +108,13 @@ class Engine(Protocol):
         """Add a torrent. Raises: EngineRefused (known id or info-hash, unusable record), InvalidMetainfo,
         EngineClosed."""
 
+    async def add_many(self, specs: Sequence[AddSpec]) -> Sequence[EngineError | None]:
+        """Add many torrents, each as if by `add`; return for each why it was not added, None for one that was.
+
+        Raises:
+            EngineClosed: the engine was closed; nobody knows which of them it had taken in.
+        """
+
     async def remove(self, torrent_id: TorrentId, *, delete_data: bool) -> None:
         """Forget a torrent, and delete its payload files when asked; answers when both are done.
 
@@ -126,6 +137,16 @@ class Engine(Protocol):
 
     async def set_sequential(self, torrent_id: TorrentId, *, enable: bool) -> None:
         """Choose in-order or rarest-first."""
+
+    async def set_super_seeding(self, torrent_id: TorrentId, *, enable: bool) -> None:
+        """Choose whether a seed shows each piece once, and to one peer."""
+
+    async def set_pex(self, torrent_id: TorrentId, *, enable: bool) -> None:
+        """Choose whether peers of this torrent may be learned from peers; the settings may forbid it for all."""
+
+    async def set_auto_managed(self, torrent_id: TorrentId, *, enable: bool) -> None:
+        """Put a torrent that is not paused under the engine's queue, or let it run past the queue. One that is paused
+        stays as it is."""
 
     async def set_rates(self, caps: Mapping[TorrentId, Rates]) -> Mapping[TorrentId, Rates]:
         """Cap torrents and return the caps that each has then, read back; unknown ids are left out.
@@ -161,6 +182,15 @@ class Engine(Protocol):
 
     async def file_progress(self, torrent_id: TorrentId) -> tuple[int, ...]:
         """Verified bytes per file index (pads included). Empty before metadata."""
+
+    async def peers(self, torrent_id: TorrentId) -> tuple[PeerView, ...]:
+        """Read who it is connected to, or is about to be."""
+
+    async def trackers(self, torrent_id: TorrentId) -> tuple[TrackerView, ...]:
+        """Read what its trackers say, those of the settings included, in the order in which they are asked."""
+
+    async def pieces(self, torrent_id: TorrentId) -> PieceMap:
+        """Read which pieces are verified. Empty before metadata."""
 
     async def connect_peer(self, torrent_id: TorrentId, host: str, port: int) -> None:
         """Dial one peer."""

@@ -31,6 +31,8 @@ class ProgressDesk:
         core: the shared parts.
         on_done: called with a torrent whose wanted bytes are all there for the first time.
         on_change: called with a torrent whose record is worth saving.
+        on_found: called with a torrent of which a look at its files found something: without a record the next start
+            would have to look again.
         on_lost_metadata: called with a torrent whose metadata the engine has and we have not.
         on_error: called with a torrent that the engine stopped, and what its status says of it.
     """
@@ -41,29 +43,40 @@ class ProgressDesk:
         *,
         on_done: Callable[[Torrent], None],
         on_change: Callable[[Torrent], None],
+        on_found: Callable[[Torrent], None],
         on_lost_metadata: Callable[[Torrent], None],
         on_error: Callable[[Torrent, str], None],
     ) -> None:
         self._core = core
         self._on_done = on_done
         self._on_change = on_change
+        self._on_found = on_found
         self._on_lost_metadata = on_lost_metadata
         self._on_error = on_error
         self._figures: dict[TorrentId, Progress] = {}
         self._moving: dict[TorrentId, None] = {}
         self._spent = 0.0
+        self._asked = trio.Event()
 
     async def run(self) -> None:
         """Ask the engine what changed, again and again, until cancelled."""
         timing = self._core.timing
         while True:
+            self._asked = trio.Event()
             self._core.engine.request_statuses()
+            soonest = trio.current_time() + timing.soon
             await self._still()
-            await trio.sleep(max(timing.tick, self._spent / timing.busy_share))
+            with trio.move_on_after(max(timing.tick, self._spent / timing.busy_share)):
+                await self._asked.wait()
+                await trio.sleep_until(soonest)
 
     def ask_soon(self, *, everything: bool = False) -> None:
-        """Ask the engine what changed without waiting for the tick, or for every status."""
-        self._core.engine.request_statuses(everything=everything)
+        """Ask the engine what changed without waiting for the tick, or for every status. Those who ask for changes at
+        nearly the same time share one question."""
+        if everything:
+            self._core.engine.request_statuses(everything=True)
+        else:
+            self._asked.set()
 
     async def take(self, batch: StatusBatch) -> None:
         """Work through a batch of statuses."""
@@ -101,7 +114,10 @@ class ProgressDesk:
         torrent.rate = smooth(torrent.rate, status.download_bps, now - torrent.heard_at, self._core.timing.smoothing)
         torrent.status = status
         torrent.heard_at = now
-        if before is None or before.total_done != status.total_done or before.uploaded != status.uploaded:
+        if torrent.was_checked:
+            torrent.was_checked = False
+            (self._on_found if status.total_done else self._on_change)(torrent)
+        elif before is None or before.total_done != status.total_done or before.uploaded != status.uploaded:
             self._on_change(torrent)
         if torrent.fault is None and status.error is None:
             self._notice(torrent, status)

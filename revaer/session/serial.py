@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import trio
 
-from revaer.session.origin import current_request, on_behalf_of
+from revaer.trail import Cause, caused_by, current_cause
 from revaer.types import TorrentId
 
 Job: TypeAlias = Callable[[], Awaitable[None]]
@@ -42,7 +42,7 @@ class Turns:
 class Jobs:
     """Background jobs of the session: queued, and run by a bounded number of tasks that exist only while needed.
 
-    A job is done for the request that its submitter works for.
+    A job is done for what its submitter works for.
 
     Args:
         spawn: starts a background task.
@@ -52,12 +52,12 @@ class Jobs:
     def __init__(self, spawn: Callable[[Callable[[], Awaitable[None]]], None], *, limit: int = 64) -> None:
         self._spawn = spawn
         self._limit = limit
-        self._queue: deque[tuple[Job, str | None]] = deque()
+        self._queue: deque[tuple[Job, Cause]] = deque()
         self._workers = 0
 
     def submit(self, job: Job) -> None:
         """Run `job` soon."""
-        self._queue.append((job, current_request()))
+        self._queue.append((job, current_cause()))
         if self._workers < self._limit:
             self._workers += 1
             self._spawn(self._work)
@@ -68,8 +68,8 @@ class Jobs:
     async def _work(self) -> None:
         try:
             while self._queue:
-                job, request_id = self._queue.popleft()
-                with on_behalf_of(request_id):
+                job, cause = self._queue.popleft()
+                with caused_by(cause):
                     await job()
         finally:
             self._workers -= 1

@@ -15,13 +15,13 @@ import trio
 
 from revaer.session.bounds import read_rate
 from revaer.session.checks import (
-    check_counts,
     check_peer,
     check_peers,
     check_piece,
     check_place,
     check_priorities,
     check_rates,
+    check_source,
     check_spec,
 )
 from revaer.session.magnet import parse_magnet
@@ -30,20 +30,25 @@ from revaer.session.port import (
     AddSpec,
     Engine,
     EngineClosed,
+    EngineError,
     EngineEvent,
     EngineFigures,
     EngineRefused,
     EngineSettings,
     Magnet,
     Metainfo,
+    PeerView,
+    PieceMap,
     Rates,
     RecordReady,
     RecordUnchanged,
     StatusBatch,
     TorrentStatus,
+    TrackerView,
 )
 from revaer.session.settings import native_settings, ranges_to_block
 from revaer.session.simulated_torrent import SimulatedTorrent, new_torrent
+from revaer.session.simulated_views import peers_of, pieces_of, trackers_of
 from revaer.session.simulated_world import SimulatedWorld
 from revaer.types import TorrentId
 
@@ -86,23 +91,19 @@ class SimulatedEngine:
     async def add(self, spec: AddSpec) -> None:
         """See `Engine.add`."""
         await self._step()
-        check_spec(spec)
-        source: Metainfo | Magnet
-        if spec.metainfo is not None:
-            source = parse_metainfo(spec.metainfo)
-            check_counts(spec, files=len(source.files), pieces=source.pieces)
-        else:
-            source = parse_magnet(spec.magnet or "")
-            check_counts(spec, files=0, pieces=0)
-        if spec.torrent_id in self._torrents:
-            raise EngineRefused(f"the engine has a torrent {spec.torrent_id} already")
-        if any(other.hashes.shares(source.hashes) for other in self._torrents.values()):
-            raise EngineRefused("the engine has a torrent with one of these info-hashes already")
-        torrent = new_torrent(spec, source, trio.current_time())
-        torrent.position = len(self._torrents)
-        self._torrents[spec.torrent_id] = torrent
-        self.world.entered(torrent)
-        self._news.set()
+        self._take_in(spec)
+
+    async def add_many(self, specs: Sequence[AddSpec]) -> Sequence[EngineError | None]:
+        """See `Engine.add_many`."""
+        await self._step()
+        outcomes: list[EngineError | None] = []
+        for spec in specs:
+            try:
+                self._take_in(spec)
+                outcomes.append(None)
+            except EngineError as error:
+                outcomes.append(error)
+        return outcomes
 
     async def remove(self, torrent_id: TorrentId, *, delete_data: bool) -> None:
         """See `Engine.remove`."""
@@ -137,6 +138,19 @@ class SimulatedEngine:
     async def set_sequential(self, torrent_id: TorrentId, *, enable: bool) -> None:
         """See `Engine.set_sequential`."""
         (await self._changed(torrent_id)).sequential = enable
+
+    async def set_super_seeding(self, torrent_id: TorrentId, *, enable: bool) -> None:
+        """See `Engine.set_super_seeding`."""
+        (await self._changed(torrent_id)).super_seeding = enable
+
+    async def set_pex(self, torrent_id: TorrentId, *, enable: bool) -> None:
+        """See `Engine.set_pex`."""
+        (await self._changed(torrent_id)).pex = enable
+
+    async def set_auto_managed(self, torrent_id: TorrentId, *, enable: bool) -> None:
+        """See `Engine.set_auto_managed`."""
+        torrent = await self._changed(torrent_id)
+        torrent.auto_managed = torrent.auto_managed if torrent.paused else enable
 
     async def set_rates(self, caps: Mapping[TorrentId, Rates]) -> Mapping[TorrentId, Rates]:
         """See `Engine.set_rates`."""
@@ -208,6 +222,20 @@ class SimulatedEngine:
     async def file_progress(self, torrent_id: TorrentId) -> tuple[int, ...]:
         """See `Engine.file_progress`."""
         return (await self._enter(torrent_id)).file_bytes()
+
+    async def peers(self, torrent_id: TorrentId) -> tuple[PeerView, ...]:
+        """See `Engine.peers`."""
+        torrent = await self._enter(torrent_id)
+        return peers_of(torrent, self.world.seeder_of(torrent))
+
+    async def trackers(self, torrent_id: TorrentId) -> tuple[TrackerView, ...]:
+        """See `Engine.trackers`."""
+        return trackers_of(await self._enter(torrent_id), self._settings.extra_trackers)
+
+    async def pieces(self, torrent_id: TorrentId) -> PieceMap:
+        """See `Engine.pieces`."""
+        torrent = await self._enter(torrent_id)
+        return pieces_of(torrent, self.world.seeder_of(torrent))
 
     async def connect_peer(self, torrent_id: TorrentId, host: str, port: int) -> None:
         """See `Engine.connect_peer`."""
@@ -333,6 +361,20 @@ class SimulatedEngine:
         if torrent_id not in self._torrents:
             raise EngineRefused(f"the engine has no torrent {torrent_id}")
         return self._torrents[torrent_id]
+
+    def _take_in(self, spec: AddSpec) -> None:
+        check_spec(spec)
+        source = spec.source or (parse_metainfo(spec.metainfo) if spec.metainfo else parse_magnet(spec.magnet or ""))
+        check_source(spec, source)
+        if spec.torrent_id in self._torrents:
+            raise EngineRefused(f"the engine has a torrent {spec.torrent_id} already")
+        if any(other.hashes.shares(source.hashes) for other in self._torrents.values()):
+            raise EngineRefused("the engine has a torrent with one of these info-hashes already")
+        torrent = new_torrent(spec, source, trio.current_time())
+        torrent.position = len(self._torrents)
+        self._torrents[spec.torrent_id] = torrent
+        self.world.entered(torrent)
+        self._news.set()
 
     async def _step(self) -> None:
         self._check_open()

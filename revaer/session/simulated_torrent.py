@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from revaer.bencode import Value, decode, encode
+from revaer.session.checks import check_peers
 from revaer.session.holdings import file_bytes
 from revaer.session.port import AddSpec, EngineRefused, EngineState, Magnet, Metainfo, TorrentStatus
 from revaer.session.records import pack_pieces, record_pieces
@@ -21,6 +22,14 @@ class Seeder:
     metadata_delay: float
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a tracker answered last: with so many peers, or why not and how often in a row."""
+
+    answer: int | str
+    fails: int = 0
+
+
 @dataclass(slots=True)
 class SimulatedTorrent:
     """The state of one torrent. Times are the clock's."""
@@ -35,6 +44,8 @@ class SimulatedTorrent:
     paused: bool = False
     auto_managed: bool = False
     sequential: bool = False
+    super_seeding: bool = False
+    pex: bool = True
     choosing: bool = False
     download_limit: int = 0
     upload_limit: int = 0
@@ -50,10 +61,17 @@ class SimulatedTorrent:
     check_until: float | None = None
     checks_to: bytearray | None = None
     urgent: dict[int, int] = field(default_factory=dict)
+    heard: dict[str, Heard] = field(default_factory=dict)
     error: str | None = None
     is_changed: bool = True
     is_unsaved: bool = True
     was_finished: bool = False
+
+    def hear(self, url: str, answer: int | str) -> None:
+        """Note what a tracker answered."""
+        before = self.heard.get(url)
+        fails = 0 if isinstance(answer, int) else 1 + (0 if before is None else before.fails)
+        self.heard[url] = Heard(answer, fails)
 
     def learn(self, parsed: Metainfo) -> None:
         """Take in what the torrent consists of."""
@@ -180,6 +198,9 @@ def new_torrent(spec: AddSpec, source: Metainfo | Magnet, now: float) -> Simulat
         paused=spec.paused,
         auto_managed=spec.auto_managed,
         sequential=spec.sequential,
+        super_seeding=spec.super_seeding,
+        pex=spec.pex_enabled,
+        peers_limit=check_peers(spec.max_connections),
         trackers=spec.trackers,
         web_seeds=spec.web_seeds,
         download_limit=spec.max_download_bps or 0,

@@ -130,10 +130,16 @@ class SimulatedWorld:
         """Have the trackers answer."""
         for url in () if torrent.paused or self.is_offline else torrent.trackers:
             answer = self._trackers.get(url)
+            if answer is not None:
+                torrent.hear(url, answer)
             if isinstance(answer, int):
                 self.deliver(TrackerAnswered(torrent.spec.torrent_id, url, answer))
             elif answer is not None:
                 self.deliver(TrackerFailed(torrent.spec.torrent_id, url, answer))
+
+    def seeder_of(self, torrent: SimulatedTorrent) -> Seeder | None:
+        """Return who seeds a torrent, None when nobody does or nobody can be reached."""
+        return None if self.is_offline else self._seeder(torrent)
 
     def check(self, torrent: SimulatedTorrent) -> None:
         """Begin to check: what is on disk now is what it will have."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from actors import ActorDown, ActorRef, MailboxFull, Request, RequestExpired
@@ -13,9 +14,11 @@ from revaer.resume.messages import (
     LoadOne,
     MarkClean,
     PersistIntent,
+    PersistIntents,
     Recovered,
     Recovery,
     ResumeMessage,
+    ResumeRefusal,
     SaveRecord,
     StoreUnavailable,
     UpdateIntent,
@@ -48,6 +51,10 @@ class Store:
     async def persist(self, intent: Intent) -> None:
         """Make a new intent durable. Raises Uncertain, SessionUnavailable, IntentConflict."""
         await self._ask(PersistIntent(intent, current_request()))
+
+    async def persist_each(self, intents: Sequence[Intent]) -> Sequence[ResumeRefusal | None]:
+        """Make many new intents durable; return what each was refused with. Raises Uncertain, SessionUnavailable."""
+        return await self._ask(PersistIntents(tuple(intents), current_request()))
 
     async def update(self, intent: Intent) -> None:
         """Replace a stored intent, its sources excepted. Raises as `persist`, and UnknownIntent."""

@@ -11,6 +11,7 @@ class Timing:
 
     Attributes:
         tick: how often the engine is asked what changed.
+        soon: the shortest time between two such questions, however often somebody wants to know sooner.
         busy_share: at most this share of the time goes into statuses; a larger catalogue is asked less often.
         stall: after this time without news a rate counts as zero.
         smoothing: time constant of the rate behind the ETA.
@@ -43,6 +44,7 @@ class Timing:
     """
 
     tick: float = 0.25
+    soon: float = 0.02
     busy_share: float = 0.2
     stall: float = 3.0
     smoothing: float = 8.0

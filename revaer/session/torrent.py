@@ -10,6 +10,7 @@ from revaer.session.faults import Fault
 from revaer.session.messages import UNLIMITED, Rates
 from revaer.session.policy import cap
 from revaer.session.port import FileEntry, TorrentStatus
+from revaer.trail import NO_CAUSE, Cause
 from revaer.types import InfoHash, TorrentId, TorrentOptions, TorrentView
 
 
@@ -36,6 +37,7 @@ class Torrent:
         removing: a removal that was accepted and is not finished.
         is_finishing: whether its completion is being worked on.
         is_rechecking: whether the user asked for a recheck that has not ended.
+        was_checked: whether the engine looked at its files, and its next status tells what it found.
         moving_to: where its payload is being moved to, an interrupted move included; None when it is not.
         processing: how far its post-processing is, as it is stored; None as long as it had none.
         queue_trouble: why its post-processing, which is due, cannot be queued; None when nothing is in the way.
@@ -43,6 +45,7 @@ class Torrent:
         known_as: every info-hash that its metadata has, None before metadata.
         from_copy: whether it was restored from a copy, and not compared with the database since.
         fallback: the caps that hold where its options say nothing.
+        cause: the request that added it, in this run of the daemon; what becomes of it by itself is done on its behalf.
         pause_reason: why it was paused, when that is not plain.
         rate: smoothed download rate, bytes per second.
         heard_at: monotonic time of the last status.
@@ -60,6 +63,7 @@ class Torrent:
     removing: Removing | None = None
     is_finishing: bool = False
     is_rechecking: bool = False
+    was_checked: bool = False
     moving_to: str | None = None
     processing: Processing | None = None
     queue_trouble: str | None = None
@@ -68,6 +72,7 @@ class Torrent:
     from_copy: bool = False
     fallback: Rates = UNLIMITED
     pause_reason: str | None = None
+    cause: Cause = NO_CAUSE
     rate: float = 0.0
     heard_at: float = 0.0
 

@@ -32,6 +32,21 @@ PAUSED = 1 << 4
 AUTO_MANAGED = 1 << 5
 UPLOAD_MODE = 1 << 1
 
+TELLING = frozenset(
+    {
+        "torrent_finished_alert",
+        "torrent_checked_alert",
+        "file_error_alert",
+        "fastresume_rejected_alert",
+        "tracker_reply_alert",
+        "tracker_error_alert",
+        "listen_succeeded_alert",
+        "listen_failed_alert",
+        "alerts_dropped_alert",
+    }
+)
+"""The notifications that can be copied here; all others say nothing to us."""
+
 _STATES: Mapping[int, EngineState] = {
     0: EngineState.CHECKING,  # waits for its turn to check
     1: EngineState.CHECKING,
@@ -151,6 +166,12 @@ def translate_hashes(hashes: Any) -> InfoHash | None:
     v1 = str(hashes.v1) if hashes.has_v1() else None
     v2 = str(hashes.v2) if hashes.has_v2() else None
     return InfoHash(v1=v1, v2=v2) if v1 or v2 else None
+
+
+def same_torrent(one: Any, other: Any) -> bool:
+    """Tell whether two sets of info-hashes share one."""
+    same_v1 = one.has_v1() and other.has_v1() and one.v1 == other.v1
+    return bool(same_v1 or (one.has_v2() and other.has_v2() and one.v2 == other.v2))
 
 
 def translate_figures(

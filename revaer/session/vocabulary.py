@@ -89,7 +89,8 @@ class AddSpec:
 
     A magnet asks for no payload until `set_file_priorities` was called after its metadata came. `trackers` and
     `web_seeds` are the complete lists. `have`, when given, holds one flag per piece that is verified on disk; it
-    replaces what the record says and the engine trusts it.
+    replaces what the record says and the engine trusts it. `source` is what the metainfo or magnet says, for whoever
+    has read it already.
     """
 
     torrent_id: TorrentId
@@ -111,6 +112,7 @@ class AddSpec:
     max_connections: int | None = None
     record: bytes | None = None
     have: Sequence[bool] | None = None
+    source: Metainfo | Magnet | None = field(default=None, compare=False, repr=False)
 
 
 class EngineState(enum.StrEnum):

@@ -28,7 +28,6 @@ class Sources:
         torrents: number of torrents by state.
         engine: the newest report of the engine, None before the first.
         jobs: number of jobs of post-processing by state.
-        longest_stall: longest gap of the event loop in the last minute, in seconds.
     """
 
     bus: Bus[Event]
@@ -37,17 +36,25 @@ class Sources:
     torrents: Callable[[], Mapping[str, int]]
     engine: Callable[[], EngineReport | None]
     jobs: Callable[[], Mapping[str, int]]
-    longest_stall: Callable[[], float]
 
 
 class Gauges(Collector):
-    """Reads `sources` at each scrape; without sources there is nothing to tell."""
+    """Reads its sources at each scrape; without them there is nothing to tell.
+
+    Attributes:
+        sources: who is asked.
+        longest_stall: tells the longest gap of the event loop in the last minute, in seconds.
+    """
 
     def __init__(self) -> None:
         self.sources: Sources | None = None
+        self.longest_stall: Callable[[], float] | None = None
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric that can be read now."""
+        if self.longest_stall is not None:
+            stall = self.longest_stall()
+            yield _gauge("loop_stall_longest_seconds", "Longest gap of the last minute.", [], [((), stall)])
         sources = self.sources
         if sources is None:
             return
@@ -58,9 +65,6 @@ class Gauges(Collector):
         yield _gauge("torrents", "Torrents by state.", ["state"], torrents)
         jobs = (((str(state),), count) for state, count in sources.jobs().items())
         yield _gauge("fsops_jobs", "Jobs of post-processing by state.", ["state"], jobs)
-        yield _gauge(
-            "loop_stall_longest_seconds", "Longest gap of the last minute.", [], [((), sources.longest_stall())]
-        )
         report = sources.engine()
         if report is not None:
             yield from _engine(report)
@@ -74,8 +78,8 @@ def _mailboxes(boxes: Mapping[str, MailboxStatistics]) -> Iterator[Metric]:
 
 
 def _bus(bus: Bus[Event]) -> Iterator[Metric]:
-    count: dict[str, int] = {"sse": 0}
-    depth: dict[str, int] = {"sse": 0}
+    count: dict[str, int] = {"sse": 0, "ws": 0}
+    depth: dict[str, int] = {"sse": 0, "ws": 0}
     for subscriber in bus.subscribers():
         transport, separator, _ = subscriber.name.partition(":")
         transport = transport if separator else "internal"

@@ -1,7 +1,8 @@
 """Structured logs: one event name per line with fields, as JSON or for a console, secrets masked.
 
-Code says `log = structlog.get_logger("revaer.<slice>")` and `log.info("event_name", field=value)`. What `log_context`
-binds (`request_id`, `torrent_id`, `actor`) is added to every line of the task and of what it starts.
+Code says `log = structlog.get_logger("revaer.<slice>")` and `log.info("event_name", field=value)`. What the work at
+hand is about is added to every line of the task and of what it starts: `actor` and `generation`, `request_id`,
+`torrent_id` (`revaer.telemetry.escort`, `revaer.trail`), and in a trace its `trace_id`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ import orjson
 import structlog
 
 from revaer.telemetry.redact import redact
+from revaer.telemetry.relay import LEVELS, RELAY
 from revaer.telemetry.sink import LineSink
-
-LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
-"""The names of levels and their numbers."""
+from revaer.tracing import current_span
 
 FORMS = ("json", "console")
 """The forms a line may have."""
@@ -52,10 +52,12 @@ def configure_logs(*, level: str = "info", form: str = "json", stream: TextIO | 
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _name_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _mask,
+            _relay,
             _render_json if form == "json" else structlog.dev.ConsoleRenderer(colors=target.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -108,9 +110,21 @@ def _adopt_library_logs(level: int) -> None:
     root.setLevel(max(level, logging.WARNING))
 
 
+def _name_trace(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    span = current_span()
+    if span is not None:
+        event.setdefault("trace_id", f"{span.trace_id:032x}")
+    return event
+
+
 def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     masked: dict[str, Any] = redact(event)
     return masked
+
+
+def _relay(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    RELAY.publish(event)
+    return event
 
 
 def _render_json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ Two kinds: what is counted when it happens has a method here; what can be read a
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
@@ -65,6 +66,7 @@ class Metrics:
             ["step", "outcome"],
             buckets=STEP_BUCKETS,
         )
+        self._spans = counter("trace_spans", "Spans of traces, by what became of them.", ["outcome"])
         self._tripped = counter("guardrail_violations", "Guard rails that tripped.", ["guardrail"])
         self._tapped: Bus[Event] | None = None
         self._gauges = Gauges()
@@ -130,6 +132,14 @@ class Metrics:
     def guardrail_tripped(self, guardrail: str) -> None:
         """Count a guard rail that tripped."""
         self._tripped.labels(guardrail).inc()
+
+    def spans_counted(self, outcome: str, count: int) -> None:
+        """Count spans that were `sent`, `dropped` for want of room, or `failed` to be sent; from any thread."""
+        self._spans.labels(outcome).inc(count)
+
+    def watch_stalls(self, longest: Callable[[], float]) -> None:
+        """Read the longest gap of the event loop in the last minute, in seconds, from `longest`."""
+        self._gauges.longest_stall = longest
 
     def read_from(self, sources: Sources) -> None:
         """Take these sources for what is read at each scrape."""

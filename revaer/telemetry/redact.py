@@ -9,7 +9,7 @@ from typing import Any
 MASK = "[redacted]"
 """What stands where a secret was."""
 
-_NAMES = re.compile(r"secret|passw|token|passkey|authorization|api[-_]?key|cookie|credential", re.IGNORECASE)
+_NAMES = re.compile(r"secret|passw|token|ticket|passkey|authorization|api[-_]?key|cookie|credential", re.IGNORECASE)
 _HARMLESS = frozenset({"key_id", "credentials"})
 _DEPTH = 6
 
@@ -20,7 +20,7 @@ _PATTERNS = (
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]+):[^\s@/]+@", re.IGNORECASE), rf"\1:{MASK}@"),
     # What trackers and indexers put into announce URLs.
     (
-        re.compile(r"([?&](?:passkey|authkey|torrent_pass|apikey|token|key|auth)=)[^&\s\"']+", re.IGNORECASE),
+        re.compile(r"([?&](?:passkey|authkey|torrent_pass|apikey|token|ticket|key|auth)=)[^&\s\"']+", re.IGNORECASE),
         rf"\1{MASK}",
     ),
     (re.compile(r"\b(Bearer)\s+\S+", re.IGNORECASE), rf"\1 {MASK}"),

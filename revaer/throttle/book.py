@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from revaer.events import (
+    AuthoringProgress,
     CatalogueListed,
     Completed,
     Event,
@@ -107,7 +108,7 @@ class Book:
                     entry = self._entries[torrent_id]
                     entry.view, entry.heard_at = fold(entry.view, event, at), now
                 return changed
-            case HealthChanged() | SettingsChanged() | GuardrailTripped() | CatalogueListed():
+            case HealthChanged() | SettingsChanged() | GuardrailTripped() | AuthoringProgress() | CatalogueListed():
                 return ()
             case FsOpsStarted() | FsOpsProgress() | FsOpsCompleted() | FsOpsFailed() | FsOpsChanged():
                 return ()

@@ -20,6 +20,7 @@ from revaer.throttle.resolution import global_limits
 from revaer.throttle.schedule import active_window, next_change, usable
 from revaer.throttle.settings import ThrottleSettings
 from revaer.throttle.timing import Timing
+from revaer.trail import Cause, caused_by, current_cause
 
 log = structlog.get_logger("revaer.throttle")
 
@@ -83,6 +84,7 @@ class LimitKeeper:
         self._asked = self._served = 0
         self._passed = trio.lowlevel.ParkingLot()
         self._adopted_at: float | None = None
+        self._cause = Cause()
         self.settings: ThrottleSettings | None = None
         self.state = EffectiveLimits()
 
@@ -90,6 +92,7 @@ class LimitKeeper:
         """Note that a revision was adopted just now; the oldest that does not hold yet is the one that is timed."""
         if self._adopted_at is None:
             self._adopted_at = self._clock()
+            self._cause = current_cause()
         self._bell.ring()
 
     def look_again(self) -> None:
@@ -116,11 +119,14 @@ class LimitKeeper:
         failures = 0
         while True:
             asked, adopted_at, self._adopted_at = self._asked, self._adopted_at, None
+            cause, self._cause = self._cause, Cause()
             try:
-                await self._pass()
+                with caused_by(cause):
+                    await self._pass()
             except ActorError as error:
                 failures += 1
                 self._failed(str(error), adopted_at)
+                self._cause = self._cause if adopted_at is None else cause
                 pause = self._timing.backoff(failures)
             else:
                 failures = 0

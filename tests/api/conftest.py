@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,11 +48,19 @@ from revaer.types import (
     TorrentView,
     new_torrent_id,
 )
+from tests.support import conformity
 
 ADMIN = generate_key()
 READER = generate_key()
 EXPIRED = generate_key()
 ADMIN_HASH, READER_HASH, EXPIRED_HASH = (hash_secret(key.secret) for key in (ADMIN, READER, EXPIRED))
+
+
+@pytest.fixture(autouse=True)
+def documented(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold every answer that the API gives in this process against its OpenAPI document."""
+    with conformity.watched(monkeypatch):
+        yield
 
 
 def make_view(number: int, **changes: Any) -> TorrentView:
@@ -183,8 +191,21 @@ class FakeSession(Actor[SessionMessage]):
                 return answer(message, catalogue.views[torrent_id])
             case session.Select(torrent_id=torrent_id) | session.Inspect(torrent_id=torrent_id):
                 return Answer(message, detail_of(catalogue.views[torrent_id]))
+            case session.AddTorrents(items=items):
+                return answer(message, tuple(self._add_one(item) for item in items))
+            case session.ActOnMany(torrent_ids=torrent_ids):
+                return answer(message, tuple(catalogue.views[one] for one in torrent_ids))
             case _:
                 raise AssertionError(message)
+
+    def _add_one(self, item: session.AddTorrent) -> TorrentView | session.SessionRefusal:
+        """Add one of many; a torrent of the same id is there already."""
+        self.catalogue.requests.append(item)
+        known = self.catalogue.views.get(item.torrent_id) if item.torrent_id is not None else None
+        if known is not None:
+            return session.DuplicateTorrent(known.id, known.descriptor.info_hash)
+        view: TorrentView = self._reply(item).value
+        return view
 
 
 def detail_of(view: TorrentView) -> session.TorrentDetail:
@@ -224,9 +245,10 @@ async def open_api(
     ring: int = 10_000,
     key: ApiKey | None = ADMIN,
     listed: bool = True,
+    beside: Callable[[Bus[Event]], tuple[Sequence[ChildSpec], Mapping[str, Any]]] = lambda _: ((), {}),
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """Run an API for the length of a block."""
+    """Run an API for the length of a block. `beside` makes further actors, and further arguments of the API's."""
     bus: Bus[Event] = Bus(ring=ring, key=coalescing_key, merge=merge, fences=fences)
     health, metrics = Health(proof_seconds=0.01), Metrics()
     session_ref: ActorRef[SessionMessage] = ActorRef("session", capacity=capacity)
@@ -246,6 +268,7 @@ async def open_api(
     api_settings = [ApiSettings(download_root=root, **{"port": 0, **settings})]
     urls: list[str] = []
     actors: list[ApiActor] = []
+    others, arguments = beside(bus)
 
     def ready(url: str) -> None:
         urls.append(url)
@@ -265,6 +288,7 @@ async def open_api(
             mailboxes=lambda: {"session": session_ref.statistics()},
             on_ready=ready,
             first_list_within=3.0 if listed else 0.01,
+            **arguments,
         )
         actors.append(actor)
         return actor
@@ -273,6 +297,7 @@ async def open_api(
     supervisor = Supervisor(
         [
             ChildSpec(session_ref, lambda: FakeSession(catalogue), restart=policy),
+            *others,
             ChildSpec(api_ref, make_api, restart=policy, stop_within=6.0),
         ],
         health=health,

@@ -212,7 +212,6 @@ async def test_wrong_actions(api: Running, body: Mapping[str, Any], pointer: str
     [
         (session.InvalidSource("/magnet", "no hash"), 422, "validation"),
         (session.ActionRefused("not now"), 409, "conflict"),
-        (session.UnknownTorrent("x"), 404, "not-found"),
         (session.SessionUnavailable("the database is away"), 503, "service-unavailable"),
     ],
 )
@@ -222,6 +221,13 @@ async def test_refusals_of_the_session(api: Running, error: Exception, status: i
     assert_problem(answer, status, kind)
     if status == 503:
         assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_torrent_that_went_meanwhile_is_not_found(api: Running) -> None:
+    api.catalogue.refuse.append(session.UnknownTorrent("x"))
+    torrent_id = next(iter(api.catalogue.views))
+    answer = await api.http.post(f"/v1/torrents/{torrent_id}/action", json={"type": "pause"})
+    assert_problem(answer, 404, "not-found")
 
 
 async def test_known_info_hash_names_the_torrent_that_is_here(api: Running) -> None:

@@ -1,4 +1,4 @@
-"""Run benchmarks: `python -m tests.bench [transfer|scale|control|all] [--torrents N] [--runs N] [--size MIB] …`."""
+"""Run benchmarks: `python -m tests.bench [transfer|scale|bulk|control|all] [--torrents N] [--runs N] …`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import trio
 
+from tests.bench.bulk import measure_bulk
 from tests.bench.control import measure_control
 from tests.bench.options import Options
 from tests.bench.report import Report
@@ -20,6 +21,7 @@ from tests.bench.transfer import measure_transfer
 BENCHES: Mapping[str, Callable[[Options], Awaitable[Report]]] = {
     "transfer": measure_transfer,
     "scale": measure_scale,
+    "bulk": measure_bulk,
     "control": measure_control,
 }
 """Every benchmark by the name it is asked for with; it is handed the options and returns its report."""
@@ -29,7 +31,7 @@ def main() -> int:
     """Measure, show and save; returns 1 when a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the running daemon.")
     parser.add_argument("bench", nargs="?", default="all", choices=[*BENCHES, "all"])
-    parser.add_argument("--torrents", type=int, default=10_000, help="torrents in `scale`")
+    parser.add_argument("--torrents", type=int, default=10_000, help="torrents in `scale` and `bulk`")
     parser.add_argument("--runs", type=int, default=5, help="alternating runs in `transfer`, restarts in `scale`")
     parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="payload of `transfer` and `control`")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long `scale` measures while all change")

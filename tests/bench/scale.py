@@ -82,7 +82,7 @@ async def _add_all(report: Report, node: Daemon, torrents: Sequence[Torrent]) ->
     empty = memory(node.pid)["rss"]
     target = target_of(node)
     requests = [target.post("/v1/torrents", wish_for(torrent)) for torrent in torrents]
-    cpu, database = cpu_seconds(node.pid), _database_cpu(node)
+    cpu, database = cpu_seconds(node.pid), database_cpu(node)
     outcome = await send(target, requests, connections=CONNECTIONS, labels=["add"] * len(requests))
     outcome.expect(201)
     latencies = outcome.latencies["add"]
@@ -93,10 +93,10 @@ async def _add_all(report: Report, node: Daemon, torrents: Sequence[Torrent]) ->
         target=500,
         direction=">=",
         note=f"{outcome.seconds:.1f} s; CPU: daemon {cpu_seconds(node.pid) - cpu:.1f} s, "
-        f"PostgreSQL {_database_cpu(node) - database:.1f} s, load generator {outcome.cpu_seconds:.1f} s",
+        f"PostgreSQL {database_cpu(node) - database:.1f} s, load generator {outcome.cpu_seconds:.1f} s",
     )
     _tell_latencies(report, "add", latencies)
-    report.tell("longest loop stall while adding", await _longest_stall(node), "ms")
+    report.tell("longest loop stall while adding", await longest_stall(node), "ms")
     await until_listed(node, len(torrents))
     return empty
 
@@ -170,7 +170,7 @@ async def _while_all_change(report: Report, node: Daemon, options: Options) -> N
         seconds = time.perf_counter() - began
         used = (cpu_seconds(node.pid) - cpu) / seconds
         published = (await _progress_events(node) - published) / seconds
-        longest = await _longest_stall(node)
+        longest = await longest_stall(node)
         nursery.cancel_scope.cancel()
     for name, outcome, wanted in (("nothing changes", idle, None), ("all change", busy, 10.0)):
         outcome.expect(200)
@@ -196,7 +196,7 @@ async def _let_stalls_pass(report: Report, node: Daemon) -> None:
     cpu, began = cpu_seconds(node.pid), time.perf_counter()
     await trio.sleep(FORGETTING)
     report.tell("CPU, idle", (cpu_seconds(node.pid) - cpu) / (time.perf_counter() - began), "cores", note="all running")
-    report.tell("longest loop stall, idle", await _longest_stall(node), "ms")
+    report.tell("longest loop stall, idle", await longest_stall(node), "ms")
 
 
 async def _change_everything(node: Daemon, keys: Sequence[str]) -> None:
@@ -233,7 +233,7 @@ async def _restored(node: Daemon) -> bool:
     return all(row["state"]["kind"] == "stopped" for row in await node.api.all())
 
 
-async def _longest_stall(node: Daemon) -> float:
+async def longest_stall(node: Daemon) -> float:
     """The longest gap of the last minute, in milliseconds, as the daemon itself saw it."""
     return 1000 * await node.api.metric("revaer_loop_stall_longest_seconds")
 
@@ -265,7 +265,8 @@ def _database_processes(node: Daemon) -> list[psutil.Process]:
     return [process for process in living_below(node.data_dir) if process.name() == "postgres"]
 
 
-def _database_cpu(node: Daemon) -> float:
+def database_cpu(node: Daemon) -> float:
+    """The CPU seconds that the daemon's own PostgreSQL has used."""
     return sum(cpu_seconds(process.pid) for process in _database_processes(node))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Revaer
-from tests.support.fake_api import FakeApi, file_document, problem
+from tests.support.fake_api import CUT, FakeApi, problem
+from tests.support.fake_torrents import REFUSED
 
 
 @pytest.mark.parametrize(
@@ -27,8 +28,6 @@ from tests.support.fake_api import FakeApi, file_document, problem
         ("piece_deadline --piece 3 --deadline-ms 0", {"type": "piece_deadline", "piece": 3, "deadline_ms": 0}),
         ("queue --position top", {"type": "queue", "position": "top"}),
         ("queue --position 4", {"type": "queue", "position": 4}),
-        ("remove", {"type": "remove"}),
-        ("remove --delete-data", {"type": "remove", "delete_data": True}),
     ],
 )
 def test_every_action_reaches_the_api(revaer: Revaer, api: FakeApi, arguments: str, body: dict[str, Any]) -> None:
@@ -68,9 +67,16 @@ def test_an_action_as_json(revaer: Revaer, api: FakeApi) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("", "Missing argument '<ID>'"),
-        ("abc", "Missing argument '<ACTION>'"),
-        ("abc explode", "'explode' is not one of 'pause'"),
+        ("", "Missing argument '[ID]... <ACTION>'"),
+        ("abc", "Missing argument '<ACTION>'. Choose from: pause, resume"),
+        ("abc explode", "'explode' is no action. Choose from: pause, resume"),
+        ("pause", "which torrents? Give <ID>..., a filter such as --state stopped, or --all."),
+        ("abc pause --all", "these do not go together"),
+        ("abc pause --state queued", "these do not go together"),
+        ("pause --all --tag a", "these do not go together"),
+        ("abc pause --dry-run", "--dry-run and --yes do not go with `pause`."),
+        ("abc recheck --yes", "--dry-run and --yes do not go with `recheck`."),
+        ("pause --state ,", "which torrents?"),
         ("abc sequential", "`sequential` needs --enable or --disable."),
         ("abc rate", "`rate` needs --download-bps, --upload-bps or both."),
         ("abc rate --download-bps fast", "'fast' is no rate"),
@@ -102,81 +108,92 @@ def test_an_action_the_engine_refuses_ends_with_two(revaer: Revaer, api: FakeApi
     assert "there is no metadata yet" in result.err
 
 
-def test_rules_are_replaced(revaer: Revaer, api: FakeApi) -> None:
-    files = [file_document(0, "a", 1), file_document(1, "b", 1, selected=False)]
-    torrent = api.put("One", files=files)
+def test_the_action_may_stand_before_the_id(revaer: Revaer, api: FakeApi) -> None:
+    torrent = api.put("One")
 
-    result = revaer(
-        "select", torrent["id"], "--include", "**/*.mkv", "--exclude", "x", "--skip-fluff", "--priority", "1=low"
-    )
+    result = revaer("action", "pause", torrent["info_hash"][:7])
 
-    assert result.out == f"rules replaced for {torrent['id']}: 1 of 2 files selected\n"
-    assert api.asked("POST", f"/v1/torrents/{torrent['id']}/select")[0].body == {
-        "include": ["**/*.mkv"],
-        "exclude": ["x"],
-        "skip_fluff": True,
-        "priorities": {"1": "low"},
+    assert result.out == f"pause done for {torrent['id']}\n"
+
+
+# Many
+
+
+def test_an_action_on_many_is_one_call_and_a_word_for_each(revaer: Revaer, api: FakeApi) -> None:
+    first, second = api.put("One"), api.put("Two")
+
+    result = revaer("action", first["id"], second["info_hash"][:8], first["id"], "rate", "--upload-bps", "unlimited")
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"rate done for {first['id']}  One\nrate done for {second['id']}  Two\n"
+    assert api.asked("POST", "/v1/torrents/actions")[0].body == {
+        "ids": [first["id"], second["id"]],
+        "action": {"type": "rate", "upload_bps": None},
     }
 
 
-def test_rules_before_the_metadata_are_kept(revaer: Revaer, api: FakeApi) -> None:
-    torrent = api.put("One")
+def test_a_filter_chooses_as_a_list_does(revaer: Revaer, api: FakeApi) -> None:
+    queued = [api.put(f"t{number}", state={"kind": "queued", "since": "x"}) for number in range(3)]
+    api.put("other")
 
-    assert revaer("select", torrent["id"]).out.endswith(": kept until the metadata arrives\n")
+    result = revaer("action", "resume", "--state", "queued")
+
+    assert result.code == 0
+    assert api.requests[0].params == {"state": "queued", "limit": "1000", "fields": "name"}
+    assert api.requests[1].body["ids"] == [torrent["id"] for torrent in queued]
 
 
-def test_a_selection_as_json_is_the_torrent(revaer: Revaer, api: FakeApi) -> None:
-    torrent = api.put("One")
+def test_one_that_refuses_does_not_keep_the_others_from_it(revaer: Revaer, api: FakeApi) -> None:
+    refused, other = api.put(REFUSED), api.put("Two")
 
-    assert json.loads(revaer("select", torrent["id"], "--output", "json").out)["id"] == torrent["id"]
-
-
-def test_a_wrong_glob_is_shown_with_its_pointer(revaer: Revaer, api: FakeApi) -> None:
-    torrent = api.put("One")
-    params = [{"pointer": "/include/0", "message": "over 512 characters"}, {"pointer": "", "message": "too much"}]
-    api.next_answers.append(problem(422, "Some values cannot be accepted", "see below", invalid_params=params))
-
-    result = revaer("select", torrent["id"], "--include", "x" * 600)
+    result = revaer("action", "pause", "--all")
 
     assert result.code == 2
-    assert result.err.splitlines()[:4] == [
-        "error: Some values cannot be accepted",
-        "  see below",
-        "  /include/0: over 512 characters",
-        "  /: too much",
-    ]
+    assert result.out == f"pause done for {other['id']}  Two\n"
+    assert result.err == f"{refused['id']}:\nerror: Conflict\n  not now\n  request id: req-409\n"
 
 
-def test_torrents_are_removed_and_their_payload_stays(revaer: Revaer, api: FakeApi) -> None:
-    first, second = api.put("One"), api.put("Two")
+def test_an_action_on_many_as_json(revaer: Revaer, api: FakeApi) -> None:
+    refused, other = api.put(REFUSED), api.put("Two")
 
-    result = revaer("rm", first["id"], second["info_hash"][:6], first["id"])
+    result = revaer("action", "sequential", "--enable", "--all", "--output", "json")
 
-    assert result.out == f"removed {first['id']}\nremoved {second['id']}\n"
-    assert [request.params for request in api.requests if request.method == "DELETE"] == [{}, {}]
-
-
-def test_the_payload_goes_when_asked(revaer: Revaer, api: FakeApi) -> None:
-    torrent = api.put("One")
-
-    result = revaer("torrent", "remove", torrent["id"], "--delete-data", "--output", "json")
-
-    assert json.loads(result.out) == {"removed": [torrent["id"]], "data_deleted": True}
-    assert api.requests[-1].params == {"delete_data": "true"}
+    document = json.loads(result.out)
+    assert (document["type"], document["enable"]) == ("sequential", True)
+    assert document["results"][0]["id"] == refused["id"]
+    assert document["results"][0]["problem"]["detail"] == "not now"
+    assert document["results"][1] == {"id": other["id"]}
 
 
-def test_nothing_is_removed_when_one_id_is_wrong(revaer: Revaer, api: FakeApi) -> None:
-    torrent = api.put("One")
-
-    result = revaer("rm", torrent["id"], "ffff")
-
-    assert result.code == 3
-    assert torrent["id"] in api.torrents
+def test_a_filter_that_chooses_nothing_is_no_failure(revaer: Revaer, api: FakeApi) -> None:
+    assert revaer("action", "pause", "--category", "none", "--state", "failed").err == "No torrents.\n"
+    assert json.loads(revaer("action", "pause", "--all", "--output", "json").out) == {"type": "pause", "results": []}
+    assert api.asked("POST", "/v1/torrents/actions") == []
 
 
-def test_an_unknown_whole_id_ends_with_three(revaer: Revaer) -> None:
-    assert revaer("rm", "a" * 40).code == 3
+def test_more_than_a_call_takes_go_in_several(revaer: Revaer, api: FakeApi) -> None:
+    for number in range(1200):
+        api.put(f"t{number}")
+
+    result = revaer("action", "pause", "--all")
+
+    assert (result.code, len(result.out.splitlines())) == (0, 1200)
+    assert [len(request.body["ids"]) for request in api.asked("POST", "/v1/torrents/actions")] == [1000, 200]
 
 
-def test_rm_without_an_id_ends_with_two(revaer: Revaer) -> None:
-    assert revaer("rm").code == 2
+def test_an_ambiguous_beginning_ends_with_two_before_anything_is_done(revaer: Revaer, api: FakeApi) -> None:
+    first, second = api.put("One", info_hash="ab" + "0" * 38), api.put("Two", info_hash="ab" + "1" * 38)
+
+    result = revaer("action", "pause", first["id"], "ab")
+
+    assert result.code == 2
+    assert result.err == f"error: 'ab' fits 2 torrents\n  {first['id']}  One\n  {second['id']}  Two\n"
+    assert [request.method for request in api.requests] == ["GET"]
+
+
+def test_a_daemon_that_goes_away_ends_with_three(revaer: Revaer, api: FakeApi) -> None:
+    api.next_answers.append(CUT)
+
+    result = revaer("action", "pause", "a" * 40, "b" * 40, "--output", "json")
+
+    assert (result.code, result.out) == (3, "")

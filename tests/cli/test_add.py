@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from revaer.cli.add import BATCH_BYTES, batches
+from revaer.cli.sources import Source
 from tests.cli.conftest import Revaer
-from tests.support.fake_api import CUT, FakeApi, problem
+from tests.support.fake_api import CUT, Answer, FakeApi, problem
 
 MAGNET = "magnet:?xt=urn:btih:0123456789012345678901234567890123456789"
 OTHER = "magnet:?xt=urn:btih:abcdef0123012345678901234567890123456789"
@@ -37,7 +39,52 @@ def test_standard_input_may_be_magnets_line_by_line(revaer: Revaer, api: FakeApi
     result = revaer("add", "-", stdin=f"{MAGNET}\n\n  {OTHER}\r\n".encode())
 
     assert result.code == 0
-    assert [request.body["magnet"] for request in api.requests] == [MAGNET, OTHER]
+    assert [item["magnet"] for item in api.requests[0].body["torrents"]] == [MAGNET, OTHER]
+
+
+def test_standard_input_may_name_files_line_by_line(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    """As `find . -name '*.torrent'` writes them."""
+    (tmp_path / "one two.torrent").write_bytes(TORRENT)
+
+    result = revaer("add", "-", stdin=f"./one two.torrent\n{MAGNET}\n".encode())
+
+    assert result.code == 0
+    first, second = api.requests[0].body["torrents"]
+    assert base64.b64decode(first["metainfo"]) == TORRENT
+    assert second == {"magnet": MAGNET}
+
+
+def test_a_pattern_that_the_shell_left_alone_is_expanded(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    (tmp_path / "b" / "c").mkdir(parents=True)
+    for number, name in enumerate(("b/c/3.torrent", "b/2.torrent", "1.torrent", "b/other.txt", ".hidden.torrent")):
+        (tmp_path / name).write_bytes(TORRENT + str(number).encode())
+    (tmp_path / "4.torrent").mkdir()
+
+    result = revaer("add", "**/*.torrent", "--tag", "new", "--output", "json")
+
+    results = json.loads(result.out)["results"]
+    assert (result.code, result.err) == (0, "")
+    assert [one["source"] for one in results] == ["1.torrent", "b/2.torrent", "b/c/3.torrent"]
+    assert [item["tags"] for item in api.requests[0].body["torrents"]] == [["new"]] * 3
+
+
+def test_an_absolute_pattern_and_one_of_the_home_are_expanded(
+    revaer: Revaer, api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "1.torrent").write_bytes(TORRENT)
+
+    assert revaer("add", f"{tmp_path}/?.torrent").code == 0
+    assert revaer("add", "~/[0-9].torrent").code == 2
+    assert len(api.torrents) == 1
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_a_file(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    (tmp_path / "[group] film.torrent").write_bytes(TORRENT)
+
+    result = revaer("add", "[group] film.torrent", "--output", "json")
+
+    assert json.loads(result.out) == next(iter(api.torrents.values()))
 
 
 def test_every_option_reaches_the_api_under_its_name(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
@@ -96,10 +143,58 @@ def test_json_output_is_the_document_of_the_api(revaer: Revaer, api: FakeApi) ->
     assert json.loads(result.out) == next(iter(api.torrents.values()))
 
 
-def test_json_output_of_several_is_one_document(revaer: Revaer, api: FakeApi) -> None:
-    result = revaer("add", MAGNET, OTHER, "--output", "json")
+def test_json_output_of_several_is_a_result_for_each(revaer: Revaer, api: FakeApi) -> None:
+    result = revaer("add", MAGNET, OTHER, MAGNET, "--output", "json")
 
-    assert json.loads(result.out) == {"torrents": list(api.torrents.values())}
+    first, second = api.torrents.values()
+    problem = {"type": "https://revaer.dev/problems/conflict", "title": "Conflict", "status": 409}
+    assert result.code == 2
+    assert json.loads(result.out) == {
+        "results": [
+            {"source": MAGNET, "id": first["id"], "info_hash": first["info_hash"]},
+            {"source": OTHER, "id": second["id"], "info_hash": second["info_hash"]},
+            {
+                "source": MAGNET,
+                "problem": problem
+                | {
+                    "detail": f"torrent {first['info_hash']} is already here as {first['id']}",
+                    "instance": "req-409",
+                    "context": {"id": first["id"]},
+                },
+            },
+        ]
+    }
+
+
+def test_a_list_or_a_pattern_of_one_is_written_like_one_of_many(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    """A script must not find another shape on the day when there is just one file."""
+    (tmp_path / "1.torrent").write_bytes(TORRENT)
+
+    by_pattern = json.loads(revaer("add", "*.torrent", "--output", "json").out)
+    by_list = json.loads(revaer("add", "-", "--output", "json", stdin=MAGNET.encode()).out)
+
+    assert [one["source"] for one in by_pattern["results"] + by_list["results"]] == ["1.torrent", MAGNET]
+
+
+def test_many_sources_go_in_batches(revaer: Revaer, api: FakeApi) -> None:
+    links = [f"magnet:?xt=urn:btih:{number:040x}" for number in range(450)]
+
+    result = revaer("add", "-", stdin="\n".join(links).encode())
+
+    assert (result.code, len(result.out.splitlines())) == (0, 450)
+    assert [len(request.body["torrents"]) for request in api.requests] == [200, 200, 50]
+
+
+def test_large_sources_go_in_batches_that_the_daemon_takes() -> None:
+    large = Source("large", metainfo=b"d" * (BATCH_BYTES - 5))
+    small = Source("small", magnet="m" * 10)
+
+    assert [[one.label for one in batch] for batch in batches([small, large, small, small])] == [
+        ["small"],
+        ["large"],
+        ["small", "small"],
+    ]
+    assert list(batches([])) == []
 
 
 def test_the_old_name_still_works(revaer: Revaer, api: FakeApi) -> None:
@@ -135,18 +230,43 @@ def test_one_refused_source_does_not_keep_the_others_out(revaer: Revaer, api: Fa
 
 
 def test_of_several_failures_the_worse_code_is_answered(revaer: Revaer, api: FakeApi) -> None:
-    api.next_answers += [problem(409, "Conflict"), problem(503, "Away"), problem(422, "Wrong")]
+    refusals = [problem(409, "Conflict"), problem(503, "Away"), problem(422, "Wrong")]
+    results = [{"index": index, "problem": refusal.body} for index, refusal in enumerate(refusals)]
+    api.next_answers.append(Answer(200, {"results": results}))
 
     assert revaer("add", MAGNET, OTHER, MAGNET).code == 3
 
 
-def test_a_daemon_that_went_away_ends_the_row(revaer: Revaer, api: FakeApi) -> None:
+def test_a_daemon_that_went_away_ends_the_row_and_what_was_added_is_told(revaer: Revaer, api: FakeApi) -> None:
+    links = "\n".join(f"magnet:?xt=urn:btih:{number:040x}" for number in range(250)).encode()
+    rest = problem(503, "Not available now", "going down")
+    first = [{"status": 201, "id": f"id-{number}", "info_hash": "a" * 40} for number in range(200)]
+    for output, lines in (("table", 200), ("json", None)):
+        api.next_answers += [Answer(200, {"results": first}), rest]
+
+        result = revaer("add", "-", "--output", output, stdin=links)
+
+        assert result.code == 3
+        assert result.err.startswith("error: Not available now\n  going down\n")
+        told = len(result.out.splitlines()) if lines else len(json.loads(result.out)["results"])
+        assert told == 200
+
+
+def test_nothing_is_written_when_nothing_was_added(revaer: Revaer, api: FakeApi) -> None:
     api.next_answers.append(CUT)
+
+    result = revaer("add", MAGNET, OTHER, "--output", "json")
+
+    assert (result.code, result.out) == (3, "")
+
+
+def test_an_answer_with_fewer_results_makes_no_sense(revaer: Revaer, api: FakeApi) -> None:
+    api.next_answers.append(Answer(200, {"results": []}))
 
     result = revaer("add", MAGNET, OTHER)
 
     assert result.code == 3
-    assert len(api.requests) == 1
+    assert result.err.startswith("error: the answer makes no sense\n")
 
 
 # Wrong use
@@ -160,6 +280,8 @@ def test_a_daemon_that_went_away_ends_the_row(revaer: Revaer, api: FakeApi) -> N
         (["."], "cannot be read: Is a directory"),
         (["https://example.org/a.torrent"], "download the .torrent and add the file"),
         (["-"], "standard input is empty"),
+        (["-", "-"], "standard input can be read once; give - once."),
+        (["*.torrent"], "*.torrent: no file is like this pattern."),
         ([MAGNET, OTHER, "--name", "x"], "--name is for one torrent, but there are 2 sources."),
         ([MAGNET, "--storage-mode", "huge"], "'huge' is not one of"),
         ([MAGNET, "--max-download-bps", "fast"], "'fast' is no size"),
@@ -200,9 +322,27 @@ def test_a_huge_file_is_not_read_whole(revaer: Revaer, tmp_path: Path) -> None:
     assert "too large to be a .torrent (over 32 MiB)" in result.err
 
 
-def test_a_line_of_standard_input_that_is_no_magnet_is_named(revaer: Revaer, api: FakeApi) -> None:
-    result = revaer("add", "-", stdin=f"{MAGNET}\nhttp://example.org\n".encode())
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"http://example.org", "standard input, line 3: http://example.org: addresses are not fetched"),
+        (b"missing.torrent", "standard input, line 3: missing.torrent: no such file, and no magnet link either."),
+        (b"<html>", "standard input, line 3: <html>: no such file"),
+        (b"\xff\xfe", "standard input: this is no .torrent, and no list of magnet links and files either."),
+        (b"a\0b", "standard input: this is no .torrent, and no list"),
+    ],
+)
+def test_a_line_of_standard_input_that_is_no_source_is_named(
+    revaer: Revaer, api: FakeApi, line: bytes, words: str
+) -> None:
+    result = revaer("add", "-", stdin=f"{MAGNET}\n\n".encode() + line)
 
     assert result.code == 2
-    assert "item 2 is no magnet link: http://example.org" in result.err
+    assert words in result.err
     assert api.requests == []
+
+
+def test_a_list_on_standard_input_has_a_limit(revaer: Revaer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("revaer.cli.sources.LARGEST_LIST", 50)
+
+    assert "too long for a list" in revaer("add", "-", stdin=MAGNET.encode()).err

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from revaer.cli.main import load_command
+from revaer.cli.tree import load_command
 from tests.cli.conftest import Revaer
 from tests.support.fake_api import CUT, SILENCE, Answer, problem
 from tests.support.fake_node import FakeNode
@@ -26,20 +26,24 @@ COMMANDS = [
     "keys issue --scope read --save key.json",
     "keys rotate rk_a",
     "keys revoke rk_a",
+    "keys revoke rk_a --dry-run",
     "secrets ls",
     "secrets set a",
     "secrets rm a",
+    "secrets rm a --dry-run",
     "secrets rotate-key",
     "labels ls",
     "labels set tag a",
     "labels rm tag a",
+    "labels rm tag a --dry-run",
     "factory-reset --confirm",
+    "factory-reset --dry-run",
     "setup",
     "setup start",
     "setup complete",
 ]
 BODILESS = ("keys revoke rk_a", "labels rm tag a")
-ANY_OBJECT = ("labels set tag a", "config schema fs_policy")
+ANY_OBJECT = ("labels set tag a", "labels rm tag a --dry-run", "config schema fs_policy")
 CODES = {400: 2, 401: 3, 403: 3, 404: 3, 409: 2, 412: 2, 413: 2, 415: 2, 422: 2, 429: 3, 500: 3, 503: 3}
 GROUPS = ["config", "keys", "secrets", "labels", "setup"]
 

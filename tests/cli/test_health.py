@@ -44,5 +44,49 @@ def test_health_as_json_is_the_document(revaer: Revaer, api: FakeApi) -> None:
     assert json.loads(revaer("health", "--output", "json").out) == api.health.body
 
 
+METRICS = """# HELP revaer_torrents Torrents by state.
+# TYPE revaer_torrents gauge
+revaer_torrents{state="seeding"} 3.0
+revaer_torrents{state="queued"} NaN
+# HELP revaer_seconds How long.
+# TYPE revaer_seconds histogram
+revaer_seconds_bucket{le="+Inf"} 2.0
+revaer_seconds_count 2.0
+revaer_seconds_sum 0.5
+"""
+
+
 def test_metrics_are_passed_through(revaer: Revaer, api: FakeApi) -> None:
-    assert revaer("metrics", "--output", "json").out == api.metrics
+    api.metrics = METRICS
+
+    assert revaer("metrics").out == METRICS
+
+
+def test_metrics_as_json_are_families_with_samples(revaer: Revaer, api: FakeApi) -> None:
+    api.metrics = METRICS
+
+    torrents, seconds = json.loads(revaer("metrics", "--output", "json").out)["metrics"]
+
+    assert torrents == {
+        "name": "revaer_torrents",
+        "type": "gauge",
+        "help": "Torrents by state.",
+        "samples": [
+            {"name": "revaer_torrents", "labels": {"state": "seeding"}, "value": 3.0},
+            {"name": "revaer_torrents", "labels": {"state": "queued"}, "value": "nan"},
+        ],
+    }
+    assert [sample["name"] for sample in seconds["samples"]] == [
+        "revaer_seconds_bucket",
+        "revaer_seconds_count",
+        "revaer_seconds_sum",
+    ]
+
+
+def test_metrics_that_are_none_end_with_three(revaer: Revaer, api: FakeApi) -> None:
+    api.metrics = "<html>\n"
+
+    result = revaer("metrics", "--output", "json")
+
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("error: the answer makes no sense\n  these are no metrics: ")

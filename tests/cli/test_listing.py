@@ -150,3 +150,31 @@ def test_files_as_json(revaer: Revaer, api: FakeApi) -> None:
     result = revaer("files", api.put("One", files=[document])["id"], "--output", "json")
 
     assert json.loads(result.out) == {"files": [document]}
+
+
+# Fields
+
+
+def test_some_fields_are_columns(revaer: Revaer, api: FakeApi) -> None:
+    torrent = api.put("One", tags=["a", "b"], category=None)
+
+    result = revaer("ls", "--fields", "name,tags", "--fields", "category", "--fields", "name")
+
+    assert result.out == f'{"ID":<38}NAME  TAGS        CATEGORY\n{torrent["id"]}  One   ["a", "b"]  -\n'
+    assert api.requests[0].params == {"fields": "name,tags,category,name"}
+
+
+def test_some_fields_as_json(revaer: Revaer, api: FakeApi) -> None:
+    torrents = [api.put(f"t{number}") for number in range(3)]
+
+    document = json.loads(revaer("ls", "--fields", "name", "--all", "--output", "json").out)
+
+    assert document == {"torrents": [{"id": one["id"], "name": one["name"]} for one in torrents]}
+
+
+def test_one_page_of_some_fields_says_how_to_see_more(revaer: Revaer, api: FakeApi) -> None:
+    for number in range(3):
+        api.put(f"t{number}")
+
+    assert revaer("ls", "--fields", "name", "--limit", "2").err == "There are more: --all, or --cursor 2\n"
+    assert revaer("ls", "--fields", "name", "--cursor", "9").err == "No torrents.\n"

@@ -13,8 +13,9 @@ import click
 import pytest
 
 import revaer
-from revaer.cli.main import COMMANDS, load_command
+from revaer.cli.commands import COMMANDS, GROUPS
 from revaer.cli.serve import default_setup
+from revaer.cli.tree import load_command
 from revaer.daemon.options import ServeOptions
 from tests.cli.conftest import Revaer
 from tests.support.fake_api import KEY, FakeApi, event_frame
@@ -35,7 +36,9 @@ def test_the_help_names_every_command(bare: Revaer) -> None:
     for name, (_place, text) in COMMANDS.items():
         assert f"  {name} " in result.out
         assert text in result.out
-    assert "Exit codes: 0 done; 2 the request was wrong; 3 everything else." in result.out
+    for title in GROUPS:
+        assert f"\n{title}:\n" in result.out
+    assert "Exit codes:\n    0  done\n    2  the request was wrong" in result.out
 
 
 @pytest.mark.parametrize("name", COMMANDS)

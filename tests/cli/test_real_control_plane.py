@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 import trio
 
 from tests.support.cutting_relay import open_relay
 from tests.support.daemon import Daemon
+from tests.support.shell import Shell, shell
 
 pytestmark = pytest.mark.drill
-
-Shell: TypeAlias = Callable[..., Awaitable["Ended"]]
-
-
-class Ended:
-    """How a command ended and what it wrote."""
-
-    def __init__(self, process: subprocess.CompletedProcess[bytes]) -> None:
-        self.code = process.returncode
-        self.out = process.stdout.decode()
-        self.err = process.stderr.decode()
-
-    def expect(self, code: int = 0) -> Ended:
-        """Raises AssertionError unless it ended so."""
-        assert self.code == code, f"{self.code}\n{self.out}\n{self.err}"
-        return self
 
 
 @pytest.fixture
@@ -48,14 +30,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Daemon]:
 @pytest.fixture
 def revaer(tmp_path: Path) -> Shell:
     """Run a command against the daemon of the data directory."""
-
-    async def call(*arguments: str, stdin: bytes = b"") -> Ended:
-        command = [sys.executable, "-m", "revaer.cli.main", "--data-dir", str(tmp_path / "node"), *arguments]
-        return Ended(
-            await trio.run_process(command, stdin=stdin, capture_stdout=True, capture_stderr=True, check=False)
-        )
-
-    return call
+    return shell(tmp_path / "node")
 
 
 async def value(revaer: Shell, pointer: str) -> object:

@@ -1,29 +1,16 @@
 """The command line against the real daemon, in processes of their own, as a person uses both."""
 
 import json
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
-import trio
 
 from tests.support.daemon import Daemon
+from tests.support.shell import Shell, shell
 from tests.support.torrents import make_torrent
 
-Shell: TypeAlias = Callable[..., Awaitable["Ended"]]
 FILES = {"film.mkv": b"f" * 40_000, "Sample/film.mkv": b"s" * 9_000, "film.nfo": b"n" * 100}
-
-
-class Ended:
-    """How a command ended and what it wrote."""
-
-    def __init__(self, process: "subprocess.CompletedProcess[bytes]") -> None:
-        self.code = process.returncode
-        self.out = process.stdout.decode()
-        self.err = process.stderr.decode()
 
 
 @pytest.fixture
@@ -45,14 +32,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Daemon]:
 @pytest.fixture
 def revaer(tmp_path: Path) -> Shell:
     """Run a command against the daemon of the data directory."""
-
-    async def call(*arguments: str, stdin: bytes = b"") -> Ended:
-        command = [sys.executable, "-m", "revaer.cli.main", "--data-dir", str(tmp_path / "node"), *arguments]
-        return Ended(
-            await trio.run_process(command, stdin=stdin, capture_stdout=True, capture_stderr=True, check=False)
-        )
-
-    return call
+    return shell(tmp_path / "node")
 
 
 async def test_a_torrent_is_added_shown_changed_and_removed(node: Daemon, revaer: Shell, metainfo: bytes) -> None:

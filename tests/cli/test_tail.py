@@ -9,6 +9,7 @@ from revaer.cli.bookmark import Bookmark
 from revaer.cli.failures import Failure, WrongRequest
 from tests.cli.conftest import Revaer
 from tests.support.fake_api import FakeApi, event_frame, frame, problem, progress_frame
+from tests.support.fake_sockets import Close, Steps, event
 
 REVOKED = problem(401, "A valid API key is needed", "the key was revoked")
 """What ends a tail that would go on for ever."""
@@ -26,10 +27,28 @@ def test_each_kind_of_event_in_its_line(revaer: Revaer, api: FakeApi) -> None:
             event_frame("1-4", "completed", torrent_id=torrent["id"], content_path="/d/One"),
             event_frame("1-5", "health_changed", component="database", previous="up", state="down", reason="away"),
             event_frame("1-6", "kind_of_tomorrow", answer=42, list=[1, 2]),
+            event_frame(
+                "1-7",
+                "metadata_updated",
+                torrent_id=torrent["id"],
+                changed=["name", "tags"],
+                torrent={"name": "Two", "tags": ["a"], "category": "not told"},
+            ),
+            event_frame(
+                "1-8",
+                "files_discovered",
+                torrent_id=torrent["id"],
+                files=3,
+                selected=2,
+                bytes_total=2048,
+                bytes_selected=1024,
+            ),
+            event_frame("1-9", "authoring_progress", name="film", state="hashing", bytes_done=1, bytes_total=2),
+            event_frame("1-10", "authoring_progress", name="film", state="failed", message="the disk is away"),
         ]
     )
 
-    result = revaer("tail", "--count", "6")
+    result = revaer("tail", "--count", "10")
 
     assert result.code == 0
     assert result.out == (
@@ -39,7 +58,22 @@ def test_each_kind_of_event_in_its_line(revaer: Revaer, api: FakeApi) -> None:
         f"10:00:00  completed          {short}  content_path=/d/One\n"
         "10:00:00  health_changed      database: up → down (away)\n"
         "10:00:00  kind_of_tomorrow    answer=42 list=[1, 2]\n"
+        f'10:00:00  metadata_updated   {short}  name=Two tags=["a"]\n'
+        f"10:00:00  files_discovered   {short}  2 of 3 files selected, 1.0 KiB of 2.0 KiB\n"
+        "10:00:00  authoring_progress  film: hashing  1 B of 2 B\n"
+        "10:00:00  authoring_progress  film: failed (the disk is away)\n"
     )
+
+
+def test_an_event_with_other_fields_than_usual_is_told_all_the_same(revaer: Revaer, api: FakeApi) -> None:
+    """A newer daemon may say it differently."""
+    api.streams.append(
+        [event_frame("1-1", kind, colour="red") for kind in ("metadata_updated", "files_discovered", "torrent_added")]
+    )
+
+    result = revaer("tail", "--count", "3")
+
+    assert [line.split()[-1] for line in result.out.splitlines()] == ["colour=red"] * 3
 
 
 def test_json_output_is_one_envelope_per_line(revaer: Revaer, api: FakeApi) -> None:
@@ -150,13 +184,42 @@ def test_another_file_is_not_taken_for_a_resume_file(revaer: Revaer, api: FakeAp
     assert (tmp_path / "notes.txt").read_text() == "Dear diary"
 
 
-def test_a_resume_file_that_cannot_be_written_ends_with_three(revaer: Revaer, api: FakeApi) -> None:
-    api.streams.append([event_frame("1-1", "completed"), api.HOLD])
-
+def test_a_resume_file_that_cannot_be_written_ends_with_three_at_once(revaer: Revaer, api: FakeApi) -> None:
     result = revaer("tail", "--resume-file", "missing/place")
 
     assert result.code == 3
     assert "the resume file cannot be written" in result.err
+    assert api.requests == []
+
+
+def test_a_resume_file_that_cannot_be_written_any_more_ends_with_three(
+    revaer: Revaer, api: FakeApi, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    api.streams.append([(tmp_path / "folder").rmdir, event_frame("1-1", "completed"), api.HOLD])
+
+    result = revaer("tail", "--resume-file", "folder/place")
+
+    assert result.code == 3
+    assert "the resume file cannot be written" in result.err
+
+
+def test_a_position_is_remembered_also_without_an_event(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    """The next tail must not begin at its own now: what came between would be missed."""
+    api.streams += [[b"id: 1-7\n\n"], [REVOKED]]
+
+    assert revaer("tail", "--resume-file", "place").code == 3
+    assert (tmp_path / "place").read_text() == "1-7\n"
+
+
+@pytest.mark.parametrize("how", [[], ["--ws"]])
+@pytest.mark.parametrize("since", ["", "1", "x-y", "1-2-3", "garbage"])
+def test_a_start_that_is_no_event_ends_with_two(revaer: Revaer, api: FakeApi, how: list[str], since: str) -> None:
+    result = revaer("tail", "--since", since, *how)
+
+    assert result.code == 2
+    assert "is no id of an event, such as 3-1042" in result.err
+    assert api.requests == []
 
 
 def test_a_bookmark_replaces_its_file_as_a_whole(tmp_path: Path) -> None:
@@ -209,6 +272,92 @@ def test_a_revoked_key_ends_a_tail_with_three(revaer: Revaer, api: FakeApi) -> N
     api.streams += [[event_frame("1-1", "completed")], [REVOKED]]
 
     result = revaer("tail")
+
+    assert result.code == 3
+    assert "the key was revoked" in result.err
+
+
+# By WebSocket
+
+
+def test_a_socket_brings_the_same_lines(revaer: Revaer, api: FakeApi) -> None:
+    api.sockets.append([event("1-1", "completed", content_path="/a"), event("1-2", "completed", content_path="/b")])
+
+    result = revaer("tail", "--ws", "--count", "2")
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
+        "10:00:00  completed           content_path=/a\n10:00:00  completed           content_path=/b\n"
+    )
+
+
+def test_a_socket_brings_the_same_documents(revaer: Revaer, api: FakeApi) -> None:
+    api.sockets.append([event("1-1", "completed", content_path="/a")])
+
+    result = revaer("tail", "--ws", "--count", "1", "--output", "json")
+
+    assert json.loads(result.out) == {
+        "id": "1-1",
+        "timestamp": "2024-05-01T10:00:00Z",
+        "event": {"type": "completed", "content_path": "/a"},
+    }
+
+
+def test_a_socket_takes_filter_and_start_and_carries_key_and_request_id(revaer: Revaer, api: FakeApi) -> None:
+    torrent = api.put("One")
+    api.sockets.append([event("1-9", "completed")])
+
+    revaer(
+        "tail", "--ws", "--count", "1", "--torrent", torrent["info_hash"][:5], "--event", "completed", "--since", "1-8"
+    )
+
+    assert api.said[0] == {
+        "op": "subscribe",
+        "filter": {"torrent": [torrent["id"]], "event": ["completed"]},
+        "snapshot": False,
+        "since": "1-8",
+    }
+    listed, opened = api.requests
+    assert opened.headers["x-request-id"] == listed.headers["x-request-id"]
+    assert opened.headers["x-revaer-api-key"] == listed.headers["x-revaer-api-key"]
+
+
+def test_a_cut_socket_goes_on_where_it_broke_off(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    first: Steps = [event("1-1", "completed"), event("1-2", "completed"), Close(1001, "the daemon is stopping")]
+    api.sockets += [first, [event("1-2", "completed"), event("1-3", "completed")]]
+
+    result = revaer("tail", "--ws", "--count", "3", "--output", "json", "--resume-file", "place")
+
+    assert [json.loads(line)["id"] for line in result.out.splitlines()] == ["1-1", "1-2", "1-3"]
+    assert [said.get("since") for said in api.said if said["op"] == "subscribe"] == [None, "1-2"]
+    assert result.err.splitlines()[0].startswith("the daemon is stopping; connecting again in 0.")
+    assert result.err.splitlines()[1] == "connected again"
+    assert (tmp_path / "place").read_text() == "1-3\n"
+
+
+def test_gaps_of_a_socket_are_told_to_programs_among_the_events(revaer: Revaer, api: FakeApi) -> None:
+    reset = {"op": "reset", "reason": "too old", "id": "1-8"}
+    api.sockets.append([reset, {"op": "lagged", "count": 3}, event("1-9", "completed")])
+
+    result = revaer("tail", "--ws", "--count", "1", "--output", "json")
+
+    assert [json.loads(line)["event"]["type"] for line in result.out.splitlines()] == ["reset", "lagged", "completed"]
+
+
+def test_a_refused_subscription_ends_with_two(revaer: Revaer, api: FakeApi) -> None:
+    refusal = problem(400, "The request cannot be understood", "no event kind `x`", instance="req-1")
+    api.sockets.append([{"op": "error", "problem": refusal.body}])
+
+    result = revaer("tail", "--ws", "--event", "x")
+
+    assert result.code == 2
+    assert result.err.endswith("no event kind `x`\n  request id: req-1\n")
+
+
+def test_a_refused_socket_ends_with_three(revaer: Revaer, api: FakeApi) -> None:
+    api.next_answers.append(REVOKED)
+
+    result = revaer("tail", "--ws")
 
     assert result.code == 3
     assert "the key was revoked" in result.err

@@ -196,7 +196,7 @@ async def test_leaving_the_stream_closes_the_connection(api: FakeApi, client: Cl
 
     async with client.events() as stream:
         await take(stream, 1)
-        response = stream._response
+        response = stream._frames._response
 
     assert response is not None
     assert response.is_closed

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from actors import Actor, ActorRef, Bus, ChildSpec, Handled, Health, HealthState, RestartPolicy, Supervisor, answer
 from actors.testing import running
-from revaer.config.documents import Telemetry
+from revaer.config.documents import AppProfile, Telemetry
 from revaer.config.messages import ConfigMessage, ConfigUnavailable, ReadHistory
 from revaer.config.surroundings import Defaults
 from revaer.daemon.following import SettingsFollower
@@ -164,8 +164,8 @@ async def following(
     logged: list[Telemetry] = []
     in_force = InForce(config_ref)
 
-    async def apply_logs(telemetry: Telemetry) -> None:
-        logged.append(telemetry)
+    async def apply_telemetry(profile: AppProfile) -> None:
+        logged.append(profile.telemetry)
 
     def make() -> SettingsFollower:
         return SettingsFollower(
@@ -173,7 +173,7 @@ async def following(
             session=session_ref,
             bus=bus,
             in_force=in_force,
-            apply_logs=apply_logs,
+            apply_telemetry=apply_telemetry,
             on_applied=measured.append,
         )
 

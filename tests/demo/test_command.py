@@ -11,7 +11,8 @@ import trio
 from rich.console import Console
 
 from revaer.cli.failures import Failure
-from revaer.cli.main import Interrupted, run
+from revaer.cli.main import run
+from revaer.cli.tree import Interrupted
 from revaer.client import Figures
 from revaer.demo.command import summary, until_signalled
 from revaer.demo.errors import DemoFailed

@@ -36,6 +36,7 @@ from revaer.resume.messages import (
     LoadOne,
     MarkClean,
     PersistIntent,
+    PersistIntents,
     RecordVerdict,
     Recovered,
     Recovery,
@@ -79,7 +80,7 @@ class FakeStore(Actor[ResumeMessage]):
     def __init__(self, kept: StoredTorrents) -> None:
         self.kept = kept
 
-    async def handle(self, message: ResumeMessage) -> Handled:  # noqa: C901  # one line per message
+    async def handle(self, message: ResumeMessage) -> Handled:  # noqa: C901, PLR0912  # one line per message
         kept = self.kept
         if kept.is_away and not isinstance(message, SaveRecord | LoadAll | FlushRecords | MarkClean):
             raise StoreUnavailable("the database is away")
@@ -87,6 +88,9 @@ class FakeStore(Actor[ResumeMessage]):
             case PersistIntent(intent):
                 kept.intents[intent.torrent_id] = intent
                 return answer(message, None)
+            case PersistIntents(intents):
+                kept.intents |= {intent.torrent_id: intent for intent in intents}
+                return answer(message, (None,) * len(intents))
             case UpdateIntent(intent):
                 old = kept.intents.get(intent.torrent_id)
                 if old is None:

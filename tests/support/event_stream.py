@@ -18,10 +18,11 @@ from actors import ActorRef, BlockingLane, Bus, Health
 from revaer.api.auth import Gate
 from revaer.api.call import Call, StreamReply
 from revaer.api.engine_watch import EngineWatch
-from revaer.api.envelopes import FrameWriter
+from revaer.api.frames import SOCKET, FrameWriter
 from revaer.api.fsops_watch import FsOpsWatch
 from revaer.api.guardrail_watch import GuardrailWatch
 from revaer.api.listening import Listening
+from revaer.api.overview import Overview
 from revaer.api.pages import Pages
 from revaer.api.readmodel import ReadModel
 from revaer.api.services import Services
@@ -77,7 +78,9 @@ def services_of(bus: Bus[Event], epoch: int) -> Services:
         mailboxes=dict,
         model=model,
         pages=Pages(model),
+        overview=Overview(model),
         frames=FrameWriter(epoch),
+        socket_frames=FrameWriter(epoch, SOCKET),
         streams=Streams(),
         engine=EngineWatch(session),
         lane=BlockingLane("bodies"),

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,6 +19,27 @@ import h11
 import trio
 
 from revaer.types import new_torrent_id
+from tests.support import fake_sockets, fake_torrents
+from tests.support.fake_answers import CUT, SILENCE, Answer, Request, problem
+
+__all__ = [
+    "CUT",
+    "KEY",
+    "SILENCE",
+    "SINCE",
+    "After",
+    "Answer",
+    "FakeApi",
+    "Request",
+    "Script",
+    "event_frame",
+    "file_document",
+    "frame",
+    "in_thread",
+    "problem",
+    "progress_frame",
+    "torrent_document",
+]
 
 KEY = "key_test:secret"
 SINCE = "2024-05-01T10:00:00Z"
@@ -28,33 +49,6 @@ ADD_FIELDS = frozenset(
     | {"exclude", "skip_fluff", "priorities", "max_download_bps", "max_upload_bps", "max_connections"}
     | {"seed_ratio_limit", "seed_time_limit", "auto_managed", "queue_position", "pex_enabled", "process"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request as it came; `body` is the decoded JSON."""
-
-    method: str
-    path: str
-    params: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer; a body that is no text or bytes goes out as JSON. `CUT` and `SILENCE` are none at all."""
-
-    status: int
-    body: Any = None
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def encoded(self) -> bytes:
-        """The body's bytes."""
-        if self.body is None or isinstance(self.body, bytes):
-            return self.body or b""
-        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +62,6 @@ Script: TypeAlias = Sequence[bytes | Callable[[], object] | Answer | After]
 """What happens on one event stream, step by step."""
 
 Api = TypeVar("Api", bound="FakeApi")
-
-CUT = Answer(0)
-SILENCE = Answer(-1)
-
-
-def problem(status: int, title: str, detail: str = "", **more: Any) -> Answer:
-    """A problem document."""
-    name = title.lower().replace(" ", "-")
-    body = {"type": f"https://revaer.dev/problems/{name}", "title": title, "status": status, "detail": detail, **more}
-    return Answer(status, body, "application/problem+json")
 
 
 def torrent_document(name: str, *, number: int = 0, **overrides: Any) -> dict[str, Any]:
@@ -135,9 +119,12 @@ class FakeApi:
         requests: every request that came, in order.
         torrents: documents by id, in the order of the list.
         files: the files of a torrent by its id.
+        looks: what close looks at a torrent show, by its id: `peers`, `trackers`, `pieces`, `timeline`.
         next_answers: given out first, one per request that is no stream, whatever is asked.
         streams: one script per event stream to come: frames, `After`, or functions that are called in their turn. A
             stream whose script ends is closed in order; `HOLD` keeps it open. Without a script a stream stays open.
+        sockets: one script per WebSocket to come; without one it stays silent.
+        said: every message that came by WebSocket.
         health: what `/health/full` says, with its status.
     """
 
@@ -151,8 +138,11 @@ class FakeApi:
         self._waiting = trio.lowlevel.ParkingLot()
         self.torrents: dict[str, dict[str, Any]] = {}
         self.files: dict[str, list[dict[str, Any]]] = {}
+        self.looks: dict[str, dict[str, Any]] = {}
         self.next_answers: deque[Answer] = deque()
         self.streams: deque[Script] = deque()
+        self.sockets: deque[fake_sockets.Steps] = deque()
+        self.said: list[dict[str, Any]] = []
         self.health = Answer(200, {"status": "ok", "version": "0.1.0", "components": {}})
         self.metrics = "revaer_up 1\n"
 
@@ -193,6 +183,9 @@ class FakeApi:
         if request is None:
             return False
         self.requests.append(request)
+        if request.path == fake_sockets.PATH and not self.next_answers:
+            await fake_sockets.serve(connection, stream, request.headers["sec-websocket-key"], self)
+            return False
         answer = self._stream_refusal() if request.path == "/v1/events" else self._answer(request)
         self._answered += 1
         self._waiting.unpark_all()
@@ -245,35 +238,44 @@ class FakeApi:
     def _guarded(self, request: Request) -> Answer:
         if request.headers.get("x-revaer-api-key") != KEY:
             return problem(401, "Unauthorized", "this key is not known", instance="req-401")
+        about_many = fake_torrents.many(self, request)
+        if about_many is not None:
+            return about_many
         parts = [unquote(part) for part in request.path.split("/")[3:]]
         match request.method, parts:
             case "GET", []:
                 return self._list(request.params)
             case "POST", []:
-                return self._add(request.body)
-            case _, [key, *rest] if (torrent := self._find(key)) is not None:
+                return self.add(request.body)
+            case _, [key, *rest] if (torrent := self.find(key)) is not None:
                 return self._one(request, torrent, rest)
             case _:
                 return problem(404, "Not found", f"no torrent {parts[0] if parts else ''}", instance="req-404")
 
-    def _find(self, key: str) -> dict[str, Any] | None:
+    def find(self, key: str) -> dict[str, Any] | None:
+        """The torrent with an id or info-hash."""
         return next((one for one in self.torrents.values() if key in (one["id"], one["info_hash"])), None)
 
     def _list(self, params: Mapping[str, str]) -> Answer:
         wanted = params.get("state", "").split(",") if "state" in params else None
         rows = [row for row in self.torrents.values() if wanted is None or row["state"]["kind"] in wanted]
         start, limit = int(params.get("cursor", "0")), int(params.get("limit", "50"))
-        page = {"torrents": rows[start : start + limit]}
+        shown = rows[start : start + limit]
+        if "fields" in params:
+            fields = {"id", *params["fields"].split(",")}
+            shown = [{name: value for name, value in row.items() if name in fields} for row in shown]
+        page = {"torrents": shown}
         return Answer(200, page | ({"next": str(start + limit)} if start + limit < len(rows) else {}))
 
-    def _add(self, body: dict[str, Any]) -> Answer:
+    def add(self, body: dict[str, Any]) -> Answer:
+        """Take a torrent in."""
         unknown = [{"pointer": f"/{name}", "message": "unknown field"} for name in body.keys() - ADD_FIELDS]
         if unknown:
             return problem(422, "Validation failed", "the request is wrong", instance="req-422", invalid_params=unknown)
         source = body["magnet"].encode() if "magnet" in body else base64.b64decode(body["metainfo"])
         document = self.put(body.get("name", "added"))
         info_hash = hashlib.sha1(source, usedforsecurity=False).hexdigest()
-        known = self._find(info_hash)
+        known = self.find(info_hash)
         if known is not None:
             del self.torrents[document["id"]]
             detail = f"torrent {info_hash} is already here as {known['id']}"
@@ -291,7 +293,7 @@ class FakeApi:
             case "POST", ["action" | "select"]:
                 return Answer(200, torrent)
             case _:
-                return problem(405, "Method not allowed")
+                return fake_torrents.look(self, request, torrent, rest) or problem(405, "Method not allowed")
 
 
 async def _receive(connection: h11.Connection, stream: trio.SocketStream) -> Request | None:

@@ -11,7 +11,7 @@ import httpx
 import trio
 
 from actors import Answer, Handled, Request, later
-from revaer.resume.messages import PersistIntent, ResumeMessage
+from revaer.resume.messages import PersistIntent, PersistIntents, ResumeMessage
 from revaer.session.simulated import open_simulated
 from tests.session.conftest import FakeStore, StoredTorrents
 from tests.support.torrents import make_torrent, payload
@@ -31,7 +31,7 @@ class SlowStore(FakeStore):
         self.waiting = 0
 
     async def handle(self, message: ResumeMessage) -> Handled:
-        if self.gate.is_set() or not (isinstance(message, PersistIntent) or self.waiting):
+        if self.gate.is_set() or not (isinstance(message, PersistIntent | PersistIntents) or self.waiting):
             return await super().handle(message)
         self.waiting += 1
 

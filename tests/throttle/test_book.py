@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from revaer.events import (
+    AuthoringProgress,
     Completed,
     Event,
     FilesDiscovered,
@@ -75,6 +76,7 @@ def test_events_are_folded_as_everywhere(book: Book, event: Event) -> None:
         HealthChanged("session", "up", "down", "", 1),
         SettingsChanged(2, ("",), "me"),
         GuardrailTripped("a", "b", tripped=True),
+        AuthoringProgress("job", "film", "hashing", 1, 2),
         TorrentRemoved(TWO, data_deleted=False),
         StateChanged(TWO, TorrentState.SEEDING, StateView(TorrentState.COMPLETED, START)),
         ProgressReported({TWO: Progress()}),

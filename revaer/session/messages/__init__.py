@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from revaer.session.messages.changing import (
+    AMENDABLE,
+    MAX_MANY,
+    MAX_TRACKERS,
+    ActOnMany,
+    AddTorrents,
+    Amend,
+    Done,
+    EditTrackers,
+    EditWebSeeds,
+    ListEdit,
+    Remove,
+    TooManyUrls,
+    TorrentTerms,
+    UnknownUrl,
+)
 from revaer.session.messages.limits import (
     MAX_CAPS,
     MAX_FACTS,
@@ -19,6 +35,15 @@ from revaer.session.messages.limits import (
     ReadSeedingFacts,
     SeedingFacts,
 )
+from revaer.session.messages.looks import (
+    PeerView,
+    PieceMap,
+    ReadPeers,
+    ReadPieces,
+    ReadTrackers,
+    TrackerState,
+    TrackerView,
+)
 from revaer.session.messages.torrents import (
     Act,
     Action,
@@ -30,6 +55,7 @@ from revaer.session.messages.torrents import (
     EngineReport,
     Inspect,
     InvalidSource,
+    Keep,
     Move,
     Pause,
     Queue,
@@ -57,37 +83,56 @@ from revaer.session.messages.tuning import (
 )
 
 __all__ = [
+    "AMENDABLE",
     "MAX_CAPS",
     "MAX_FACTS",
+    "MAX_MANY",
+    "MAX_TRACKERS",
     "UNLIMITED",
     "Act",
+    "ActOnMany",
     "Action",
     "ActionRefused",
     "AddTorrent",
+    "AddTorrents",
+    "Amend",
     "AppliedSettings",
     "ApplyLimits",
     "ApplySettings",
     "CapTorrents",
     "CatalogueSnapshot",
+    "ChangingMessage",
     "ConnectPeer",
+    "Done",
     "DuplicateTorrent",
+    "EditTrackers",
+    "EditWebSeeds",
     "EngineLimits",
     "EngineReport",
     "GoverningMessage",
     "Inspect",
     "InvalidSource",
+    "Keep",
+    "ListEdit",
+    "LookingMessage",
     "Move",
     "Pause",
     "PayloadFacts",
+    "PeerView",
+    "PieceMap",
     "Queue",
     "Rates",
     "ReadFallbackCaps",
     "ReadJobSpec",
     "ReadLimits",
     "ReadPayloadFacts",
+    "ReadPeers",
+    "ReadPieces",
     "ReadSeedingFacts",
+    "ReadTrackers",
     "Reannounce",
     "Recheck",
+    "Remove",
     "RemoveTorrent",
     "ReportEngine",
     "Reprocess",
@@ -102,14 +147,25 @@ __all__ = [
     "SetSequential",
     "SettingRefused",
     "Snapshot",
+    "TooManyUrls",
     "TorrentDetail",
+    "TorrentTerms",
+    "TrackerState",
+    "TrackerView",
     "UnknownTorrent",
+    "UnknownUrl",
 ]
 
 GoverningMessage: TypeAlias = (
     ApplyLimits | ReadLimits | CapTorrents | ReadFallbackCaps | ReadSeedingFacts | ReadPayloadFacts | ApplySettings
 )
 """What the governor and the configuration ask."""
+
+LookingMessage: TypeAlias = ReadPeers | ReadTrackers | ReadPieces
+"""What those ask who look closely at one torrent."""
+
+ChangingMessage: TypeAlias = Amend | EditTrackers | EditWebSeeds | AddTorrents | ActOnMany
+"""What changes torrents that are here, and what is about many at once."""
 
 SessionMessage: TypeAlias = (
     AddTorrent
@@ -122,5 +178,7 @@ SessionMessage: TypeAlias = (
     | Snapshot
     | ReportEngine
     | ConnectPeer
+    | LookingMessage
+    | ChangingMessage
     | GoverningMessage
 )

@@ -8,6 +8,7 @@ count when requests are compared.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -118,13 +119,19 @@ class SetSequential:
     enable: bool
 
 
+class Keep(enum.Enum):
+    """Stands for a value that stays as it is."""
+
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True)
 class SetRate:
     """Cap this torrent, bytes per second; 0 is unlimited. `None` asks for nothing: the fallback of `CapTorrents` holds,
-    and without one the torrent is unlimited."""
+    and without one the torrent is unlimited. `KEEP` leaves a cap as it is."""
 
-    download_bps: int | None
-    upload_bps: int | None
+    download_bps: int | Keep | None = Keep.KEEP
+    upload_bps: int | Keep | None = Keep.KEEP
 
 
 @dataclass(frozen=True, slots=True)

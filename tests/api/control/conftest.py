@@ -14,7 +14,7 @@ import httpx
 import pytest
 import trio
 
-from actors import Actor, ActorRef, Bus, ChildSpec, Handled, Health, RestartPolicy, Supervisor, answer
+from actors import Actor, ActorRef, Answer, Bus, ChildSpec, Handled, Health, RestartPolicy, Supervisor, answer
 from actors.faults import collapse
 from revaer.api.actor import ApiActor
 from revaer.api.settings import ApiSettings, NodeFacts
@@ -28,7 +28,7 @@ from revaer.security.authenticate import Authenticator
 from revaer.security.keys import ApiKey
 from revaer.session.messages import SessionMessage
 from revaer.telemetry.metrics import Metrics
-from revaer.throttle.messages import ThrottleMessage, Violation
+from revaer.throttle.messages import EffectiveLimits, ReadLimits, ThrottleMessage, Violation
 from tests.api.conftest import ADMIN, ADMIN_HASH, READER, READER_HASH, Catalogue, FakeSession, make_view
 from tests.api.control.ledger import Clock, FakeConfig, Ledger
 
@@ -36,14 +36,16 @@ QUICKLY = RestartPolicy(backoff_initial=0.01, backoff_max=0.05)
 
 
 class FakeGovernor(Actor[ThrottleMessage]):
-    """Knows which guard rails are tripped, and nothing else."""
+    """Knows which guard rails are tripped, and of no limits."""
 
     def __init__(self, tripped: list[Violation]) -> None:
         self.tripped = tripped
 
     async def handle(self, message: Any) -> Handled:
         """Answer."""
-        return answer(message, tuple(self.tripped))
+        if isinstance(message, ReadLimits):
+            return answer(message, EffectiveLimits(revision=1))
+        return Answer(message, tuple(self.tripped))
 
 
 @dataclass
@@ -103,9 +105,13 @@ async def open_node(
     without_config: bool = False,
     before: Callable[[Ledger], None] = lambda _: None,
     make_config: MakeConfig | None = None,
+    arguments: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Node]:
-    """Run a node for the length of a block. `before` may still change the ledger; `make_config` takes its place."""
+    """Run a node for the length of a block. `before` may still change the ledger; `make_config` takes its place.
+
+    `arguments` are further ones of the API's actor.
+    """
     bus: Bus[Event] = Bus(ring=10_000, key=coalescing_key, merge=merge)
     health, metrics, clock = Health(proof_seconds=0.01), Metrics(), Clock()
     known = Authenticator([], clock=clock)
@@ -158,6 +164,7 @@ async def open_node(
             throttle=throttle,
             schemas={name: json_schema(name) for name in DOCUMENT_NAMES},
             on_moved=moved.append,
+            **(arguments or {}),
         )
         actors.append(actor)
         return actor

@@ -236,7 +236,7 @@ class FakeConfig(Actor[ConfigMessage]):
         raise config.UnknownRevision(message.to_revision)
 
     def _issue(self, message: config.IssueKey) -> config.IssuedKey:
-        key = generate_key()
+        key = generate_key() if message.key_id is None else ApiKey(message.key_id, generate_key().secret)
         ends = None if message.expires_in is None else 1_700_000_000.0 + message.expires_in + 1e9
         self.ledger.enter_key(key, *message.scopes, rate_limit=message.rate_limit, expires_at=ends, label=message.label)
         self.ledger.commit(self.ledger.configuration, "issue_key", (), message.author, message.request_id)

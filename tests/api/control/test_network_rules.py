@@ -176,7 +176,7 @@ class TestPages:
         answer = await node.http.get("/v1/torrents", headers={"origin": "https://ui.example"})
         assert answer.status_code == 200
         assert not [name for name in answer.headers if name.startswith("access-control")]
-        assert "vary" not in answer.headers
+        assert "origin" not in answer.headers.get("vary", "")
 
     async def test_allowed_pages_may_read_answers_and_refusals(self, start_node: StartNode) -> None:
         async with start_node(documents=profile(allowed_origins=["https://ui.example"])) as node:
@@ -184,7 +184,7 @@ class TestPages:
             for client, path in ((node.http, "/v1/torrents"), (node.client(), "/v1/torrents"), (node.http, "/x")):
                 answer = await client.get(path, headers=origin)
                 assert answer.headers["access-control-allow-origin"] == "https://ui.example"
-                assert answer.headers["vary"] == "origin"
+                assert "origin" in answer.headers["vary"].split(", ")
                 assert "x-ratelimit-remaining" in answer.headers["access-control-expose-headers"]
                 assert "access-control-allow-credentials" not in answer.headers
 
@@ -196,7 +196,7 @@ class TestPages:
         async with start_node(documents=profile(allowed_origins=["https://ui.example"])) as node:
             answer = await node.http.get("/v1/torrents", headers={"origin": origin})
             assert "access-control-allow-origin" not in answer.headers
-            assert answer.headers["vary"] == "origin"
+            assert "origin" in answer.headers["vary"].split(", ")
 
     async def test_browsers_that_ask_first_are_told(self, start_node: StartNode) -> None:
         async with start_node(documents=profile(allowed_origins=["https://ui.example"]), key=None) as node:

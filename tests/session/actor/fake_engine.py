@@ -15,6 +15,7 @@ from revaer.session.port import (
     AddSpec,
     CheckFinished,
     EngineClosed,
+    EngineError,
     EngineEvent,
     EngineFigures,
     EngineRefused,
@@ -24,11 +25,16 @@ from revaer.session.port import (
     Magnet,
     MetadataArrived,
     Metainfo,
+    PeerView,
+    PieceMap,
     Rates,
     RecordReady,
     StatusBatch,
     TorrentStatus,
+    TrackerState,
+    TrackerView,
 )
+from revaer.session.records import pack_pieces
 from revaer.session.settings import native_settings
 from revaer.types import InfoHash, TorrentId
 from tests.support.torrents import encode
@@ -48,6 +54,8 @@ class FakeTorrent:
     download_bps: int = 0
     uploaded: int = 0
     seeding_seconds: int = 0
+    trackers: tuple[str, ...] = ()
+    web_seeds: tuple[str, ...] = ()
 
     @property
     def hashes(self) -> InfoHash:
@@ -131,6 +139,7 @@ class FakeEngine:
         if any(other.hashes.shares(hashes) for other in self.torrents.values()):
             raise EngineRefused("an info-hash is known")
         torrent = FakeTorrent(spec, parsed, spec.paused, spec.file_priorities, spec.download_dir)
+        torrent.trackers, torrent.web_seeds = spec.trackers, spec.web_seeds
         if parsed is None:
             torrent.state = EngineState.FETCHING_METADATA
         elif spec.file_priorities is None or len(spec.file_priorities) != len(parsed.files):
@@ -141,6 +150,16 @@ class FakeEngine:
         self._changed[spec.torrent_id] = None
         if "answer to add" in self.faults.silent:
             await trio.sleep_forever()
+
+    async def add_many(self, specs: Sequence[AddSpec]) -> Sequence[EngineError | None]:
+        outcomes: list[EngineError | None] = []
+        for spec in specs:
+            try:
+                await self.add(spec)
+                outcomes.append(None)
+            except EngineRefused as error:
+                outcomes.append(error)
+        return outcomes
 
     async def remove(self, torrent_id: TorrentId, *, delete_data: bool) -> None:
         await self._enter("remove_with_data" if delete_data else "remove", torrent_id)
@@ -165,6 +184,15 @@ class FakeEngine:
     async def set_sequential(self, torrent_id: TorrentId, *, enable: bool) -> None:
         await self._enter("set_sequential", torrent_id)
 
+    async def set_super_seeding(self, torrent_id: TorrentId, *, enable: bool) -> None:
+        await self._enter("set_super_seeding", torrent_id)
+
+    async def set_pex(self, torrent_id: TorrentId, *, enable: bool) -> None:
+        await self._enter("set_pex", torrent_id)
+
+    async def set_auto_managed(self, torrent_id: TorrentId, *, enable: bool) -> None:
+        await self._enter("set_auto_managed", torrent_id)
+
     async def set_rates(self, caps: Mapping[TorrentId, Rates]) -> Mapping[TorrentId, Rates]:
         for torrent_id in caps:
             await self._enter("set_rates", torrent_id, known=False)
@@ -184,9 +212,11 @@ class FakeEngine:
 
     async def set_trackers(self, torrent_id: TorrentId, urls: Sequence[str]) -> None:
         await self._enter("set_trackers", torrent_id)
+        self.torrents[torrent_id].trackers = tuple(urls)
 
     async def set_web_seeds(self, torrent_id: TorrentId, urls: Sequence[str]) -> None:
         await self._enter("set_web_seeds", torrent_id)
+        self.torrents[torrent_id].web_seeds = tuple(urls)
 
     async def set_piece_deadline(self, torrent_id: TorrentId, piece: int, *, deadline_ms: int) -> None:
         await self._enter("set_piece_deadline", torrent_id)
@@ -209,6 +239,23 @@ class FakeEngine:
         if torrent.parsed is None:
             return ()
         return tuple(file.size if all(torrent.have) else 0 for file in torrent.parsed.files)
+
+    async def peers(self, torrent_id: TorrentId) -> tuple[PeerView, ...]:
+        await self._enter("peers", torrent_id)
+        return (PeerView("127.0.0.1", 6881, "Fake", "bittorrent", 1.0, 0, 0, 0, 0),)
+
+    async def trackers(self, torrent_id: TorrentId) -> tuple[TrackerView, ...]:
+        await self._enter("trackers", torrent_id)
+        own = self.torrents[torrent_id].trackers
+        urls = dict.fromkeys((*own, *self.settings.extra_trackers))
+        return tuple(TrackerView(url, tier, TrackerState.WORKING) for tier, url in enumerate(urls))
+
+    async def pieces(self, torrent_id: TorrentId) -> PieceMap:
+        await self._enter("pieces", torrent_id)
+        torrent = self.torrents[torrent_id]
+        if torrent.parsed is None:
+            return PieceMap()
+        return PieceMap(len(torrent.have), torrent.parsed.piece_length, pack_pieces(torrent.have))
 
     async def connect_peer(self, torrent_id: TorrentId, host: str, port: int) -> None:
         await self._enter("connect_peer", torrent_id)

@@ -15,10 +15,12 @@ from revaer.resume.messages import (
     LoadOne,
     MarkClean,
     PersistIntent,
+    PersistIntents,
     RecordVerdict,
     Recovered,
     Recovery,
     ResumeMessage,
+    ResumeRefusal,
     SaveRecord,
     StoreUnavailable,
     UnknownIntent,
@@ -39,6 +41,7 @@ class Shelf:
         is_broken: whether nothing can be loaded.
         copies: what copies say instead while the database is away.
         remarks: what is told about an intent and about a record when they are loaded, by identity.
+        refused: what is refused when it comes with many others, by identity.
     """
 
     intents: dict[TorrentId, Intent] = field(default_factory=dict)
@@ -48,6 +51,7 @@ class Shelf:
     is_broken: bool = False
     copies: dict[TorrentId, Intent] = field(default_factory=dict)
     remarks: dict[TorrentId, tuple[str, str]] = field(default_factory=dict)
+    refused: dict[TorrentId, ResumeRefusal] = field(default_factory=dict)
 
     def recovered(self, torrent_id: TorrentId) -> Recovered:
         """Return one torrent as it is loaded."""
@@ -69,6 +73,8 @@ class FakeStore(Actor[ResumeMessage]):
         match message:
             case PersistIntent() | UpdateIntent() | ForgetIntent():
                 return self._change(message)
+            case PersistIntents(intents):
+                return answer(message, self._persist_each(intents))
             case SaveRecord(torrent_id, record):
                 if torrent_id in self._shelf.intents:
                     self._shelf.records[torrent_id] = record
@@ -94,6 +100,18 @@ class FakeStore(Actor[ResumeMessage]):
             case _:
                 assert_never(message)
         return answer(message, None)
+
+    def _persist_each(self, intents: tuple[Intent, ...]) -> tuple[ResumeRefusal | None, ...]:
+        self._require_database()
+        outcomes: list[ResumeRefusal | None] = []
+        for intent in intents:
+            refusal = self._shelf.refused.get(intent.torrent_id)
+            if refusal is None and any(intent.hashes.shares(other.hashes) for other in self._shelf.intents.values()):
+                refusal = IntentConflict("one of the hashes is taken")
+            if refusal is None:
+                self._shelf.intents[intent.torrent_id] = intent
+            outcomes.append(refusal)
+        return tuple(outcomes)
 
     def _serve(self, message: LoadAll | LoadOne | FlushRecords | MarkClean) -> Handled:
         shelf = self._shelf

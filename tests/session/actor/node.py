@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from actors import ActorRef, Bus, ChildSpec, Health, Request, Supervisor
+from actors import ActorRef, Bus, ChildSpec, Health, Request, Stamped, Supervisor
 from actors.testing import running
-from revaer.events import Event, coalescing_key, fences, merge
+from revaer.events import Event, MetadataUpdated, coalescing_key, fences, merge
 from revaer.resume.messages import ResumeMessage
 from revaer.selection import evaluate
 from revaer.session.actor import SessionActor
@@ -122,6 +122,15 @@ class Node:
     async def views(self) -> dict[TorrentId, TorrentView]:
         """Return what a list shows."""
         return {view.id: view for view in (await self.ask(Snapshot())).views}
+
+    def news(self, torrent_id: TorrentId) -> list[MetadataUpdated]:
+        """Return what was told so far of changed facts of a torrent."""
+        found: list[MetadataUpdated] = []
+        with self.bus.subscribe("news", since=0) as events:
+            while (item := events.try_next()) is not None:
+                if isinstance(item, Stamped) and isinstance(item.event, MetadataUpdated):
+                    found.append(item.event)
+        return [event for event in found if event.torrent_id == torrent_id]
 
     async def settled(self, seconds: float = 2.0) -> None:
         """Let the session work for a while of mock time."""

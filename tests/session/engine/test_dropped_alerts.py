@@ -69,6 +69,13 @@ async def told(
     return found[0]
 
 
+class Inline:
+    """Runs a blocking call on the spot."""
+
+    async def run(self, fn: Callable[..., Any], *args: object, within: float | None = None) -> Any:
+        return fn(*args)
+
+
 async def present(rig: Rig) -> TorrentId:
     """Add the suite's torrent, whole on disk, and wait until the engine has looked at it."""
     write_files(rig.downloads, FILES, name=NAME)
@@ -104,10 +111,17 @@ async def drowned(rig: Rig, torrent_id: TorrentId, call: Any, *, until: Callable
         lambda engine, key: engine.flush(key),
         lambda engine, key: engine.file_progress(key),
         lambda engine, key: engine.connect_peer(key, "127.0.0.1", 9),
+        lambda engine, key: engine.set_super_seeding(key, enable=False),
+        lambda engine, key: engine.set_pex(key, enable=False),
+        lambda engine, key: engine.set_auto_managed(key, enable=True),
+        lambda engine, key: engine.peers(key),
+        lambda engine, key: engine.trackers(key),
+        lambda engine, key: engine.pieces(key),
     ],
     ids=[
         *("pause", "resume", "rate", "sequential", "connections", "priorities", "trackers", "web seeds", "deadline"),
         *("queue", "reannounce", "recheck", "flush", "file progress", "peer"),
+        *("super seeding", "pex", "auto managed", "peers", "tracker views", "pieces"),
     ],
 )
 async def test_call_whose_answer_is_lost_comes_back(rig: Rig, call: Callable[[Any, TorrentId], Awaitable[Any]]) -> None:
@@ -132,6 +146,16 @@ async def test_add_whose_answer_is_lost_comes_back(rig: Rig) -> None:
     spec = rig.spec(make_torrent({"x": bytes(100)}, name="x"), paused=True)
     await drowned(rig, torrent_id, rig.engine.add(spec), until=lambda session: len(session.get_torrents()) == 2)
     assert (await told(rig, spec.torrent_id)).paused
+
+
+async def test_adds_whose_answers_are_lost_come_back(rig: Rig) -> None:
+    torrent_id = await present(rig)
+    specs = [rig.spec(make_torrent({f"x{n}": bytes(100)}, name=f"x{n}"), paused=True) for n in range(3)]
+    rig.engine._entering = Inline()  # type: ignore[attr-defined]  # so that the first wait is the one for the engine
+    calls = rig.engine.add_many([*specs, rig.spec(b"rubbish")])
+    await drowned(rig, torrent_id, calls, until=lambda session: len(session.get_torrents()) == 4)
+    for spec in specs:
+        assert (await told(rig, spec.torrent_id)).paused
 
 
 async def test_record_whose_answer_is_lost_comes(rig: Rig) -> None:

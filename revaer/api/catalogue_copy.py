@@ -1,0 +1,77 @@
+"""The catalogue at one moment, written in chunks that hold up nobody."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+import trio
+
+from revaer.api.call import Send
+from revaer.api.errors import NotReady
+from revaer.api.event_filter import EventFilter
+from revaer.api.finding import require_list
+from revaer.api.frames import text_frame
+from revaer.api.services import Services
+from revaer.api.views import torrent_document
+from revaer.types import TorrentView
+
+CHUNK: Final = 100
+"""Torrents of a chunk: less than a millisecond, and 70 KB."""
+CHUNK_WEIGHT: Final = 12
+"""What a chunk costs, where writing an event costs 1."""
+FILTERED_AT_ONCE: Final = 1000
+BEHIND_SECONDS: Final = 5.0
+"""How long the read model may take to catch up with what was published."""
+
+
+class CatalogueCopy:
+    """Every torrent as of one event.
+
+    Attributes:
+        seq: the number of that event.
+        loading: whether torrents of an earlier run may be missing.
+    """
+
+    def __init__(self, services: Services) -> None:
+        model = services.model
+        # Without a pause, so that order and views fit together. What is taken in at this moment is taken in again by
+        # whoever applies the events after `seq`, with the same outcome.
+        self._views = [model.views[torrent_id] for _, torrent_id in model.order]
+        self._services = services
+        self.seq = model.seq
+        self.loading = model.loading
+
+    async def write(self, wanted: EventFilter, send: Send) -> None:
+        """Send the torrents that are wanted, as frames of a WebSocket; at least one. Raises: what `send` raises."""
+        chosen = await self._chosen(wanted)
+        head: dict[str, Any] = {"op": "snapshot", "id": self._services.frames.id_of(self.seq), "total": len(chosen)}
+        if self.loading:
+            head["loading"] = True
+        for index, start in enumerate(range(0, max(len(chosen), 1), CHUNK)):
+            await self._services.turnstile.turn(CHUNK_WEIGHT)
+            torrents = [torrent_document(view) for view in chosen[start : start + CHUNK]]
+            place = {"index": index, "last": start + CHUNK >= len(chosen)}
+            await send(text_frame(orjson.dumps({**head, **place, "torrents": torrents})))
+
+    async def _chosen(self, wanted: EventFilter) -> list[TorrentView]:
+        if not wanted.is_about_torrents:
+            return self._views
+        chosen: list[TorrentView] = []
+        for start in range(0, len(self._views), FILTERED_AT_ONCE):
+            await self._services.turnstile.turn(CHUNK_WEIGHT)
+            chosen += filter(wanted.accepts_view, self._views[start : start + FILTERED_AT_ONCE])
+        return chosen
+
+
+async def copy_catalogue(services: Services) -> CatalogueCopy:
+    """Copy the catalogue as of everything that was published up to now, or later.
+
+    Raises:
+        NotReady: the torrents of the last run are not listed yet, or the read model is far behind.
+    """
+    await require_list(services)
+    with trio.move_on_after(BEHIND_SECONDS):
+        await services.model.reached(services.bus.seq)
+        return CatalogueCopy(services)
+    raise NotReady("the list is behind the events; /health/full says why")

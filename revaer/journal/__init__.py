@@ -1,0 +1,1 @@
+"""The journal: the durable log of events, and its replay."""

@@ -1,0 +1,118 @@
+"""Takes events from the bus and makes entries of them, a little at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+import trio
+
+from actors import Bus, Lagged, Stamped, Subscription
+from revaer.events import Event, is_journaled
+from revaer.journal.backlog import Backlog
+from revaer.journal.entries import make_entry
+from revaer.journal.messages import Gap
+from revaer.journal.store import Run
+from revaer.types import EventId
+
+log = structlog.get_logger("revaer.journal")
+
+BUFFER: Final = 20_000
+"""Events that may wait to be taken in: a start lists every torrent."""
+SLICE_SECONDS: Final = 0.0005
+"""How long events are taken in before others get their turn."""
+
+BEHIND: Final = "more events came at once than could be taken in"
+MISSED: Final = "the journal was down, and the events are no longer in memory"
+UNWRITABLE: Final = "an event could not be written down"
+
+
+class Intake:
+    """Fills the backlog.
+
+    Args:
+        bus: where events are published.
+        run: this start of the daemon.
+        since: number of the last event that is durable, or recorded as missing.
+        backlog: where entries go.
+        render: writes an event as JSON, as streams carry it.
+        on_entry: called after each.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        bus: Bus[Event],
+        run: Run,
+        since: int,
+        backlog: Backlog,
+        render: Callable[[Stamped[Event]], bytes],
+        on_entry: Callable[[], None],
+        clock: Callable[[], float] = trio.current_time,
+    ) -> None:
+        self._bus = bus
+        self._run = run
+        self._backlog = backlog
+        self._render = render
+        self._on_entry = on_entry
+        self._clock = clock
+        self._taken = since
+        self._missed = 0
+        self._subscription = self._subscribe(since)
+
+    @property
+    def reach(self) -> int:
+        """Number of an event up to which everything was taken in."""
+        return self._taken if self._subscription.has_next else self._bus.seq
+
+    async def run(self) -> None:
+        """Take events in until the bus closes."""
+        with self._subscription:
+            while await self._subscription.wait():
+                self.drain(SLICE_SECONDS)
+                await trio.lowlevel.checkpoint()
+
+    def drain(self, within: float) -> None:
+        """Take in what is there, for about so many seconds."""
+        until = self._clock() + within
+        while (item := self._subscription.try_next()) is not None:
+            if isinstance(item, Lagged):
+                # The next event, which is there already, tells where the stretch ends.
+                self._missed += item.missed
+                continue
+            self._note_lag(item)
+            self._take(item)
+            if self._clock() > until:
+                return
+
+    def _subscribe(self, since: int) -> Subscription[Event]:
+        subscription = self._bus.subscribe("journal", capacity=BUFFER, since=since, wants=is_journaled)
+        if not subscription.complete:
+            # The ring has forgotten some. What it still has comes, what it has not is missing.
+            self._miss(since + 1, self._bus.seq, 1, MISSED)
+            self._taken = self._bus.seq
+        return subscription
+
+    def _take(self, stamped: Stamped[Event]) -> None:
+        run = self._run
+        try:
+            entry = make_entry(stamped, self._render(stamped), epoch=run.epoch, started_at=run.started_at)
+        except (TypeError, ValueError):
+            log.exception("event_unwritable", kind=stamped.event.kind, seq=stamped.seq)
+            self._miss(stamped.seq, stamped.seq, 1, UNWRITABLE)
+        else:
+            self._backlog.add(entry, self._clock())
+        self._taken = stamped.seq
+        self._on_entry()
+
+    def _note_lag(self, following: Stamped[Event]) -> None:
+        if self._missed:
+            log.warning("journal_lagged", missed=self._missed)
+            self._miss(self._taken + 1, following.seq - 1, self._missed, BEHIND)
+            self._missed = 0
+
+    def _miss(self, first: int, last: int, count: int, reason: str) -> None:
+        epoch = self._run.epoch
+        self._backlog.miss(Gap(EventId(epoch, first), EventId(epoch, last), reason), count)

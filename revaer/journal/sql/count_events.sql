@@ -1,0 +1,1 @@
+SELECT count(*) AS events FROM journal_events WHERE node = $1

@@ -1,0 +1,1 @@
+SELECT epoch, seq FROM journal_floor WHERE node = $1

@@ -1,0 +1,1 @@
+DELETE FROM journal_runs WHERE node = $1 AND epoch < $2

@@ -1,0 +1,1 @@
+SELECT last_seq FROM journal_runs WHERE node = $1 AND epoch = $2

@@ -1,0 +1,108 @@
+"""One action on many torrents: each is done by itself, whatever becomes of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trio.testing import MockClock
+
+from revaer.session.messages import (
+    Action,
+    ActionRefused,
+    ActOnMany,
+    Pause,
+    Queue,
+    Recheck,
+    Remove,
+    SessionUnavailable,
+    SetPieceDeadline,
+    UnknownTorrent,
+)
+from revaer.types import TorrentId, TorrentState, TorrentView
+from tests.session.actor.node import Node
+
+NOBODY = TorrentId("01890000-0000-7000-8000-000000000000")
+
+
+async def act(node: Node, keys: list[TorrentId], action: Action | Remove, *, seconds: float = 60.0) -> tuple[Any, ...]:
+    return await node.ask(ActOnMany(tuple(keys), action, seconds))
+
+
+async def some(node: Node, count: int = 3) -> list[TorrentId]:
+    return [(await node.add(f"film {number}")).id for number in range(count)]
+
+
+async def test_every_torrent_is_paused_and_shown_as_it_is_then(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = await some(node)
+        views = await act(node, keys, Pause())
+        assert [(view.id, view.state.kind) for view in views] == [(key, TorrentState.STOPPED) for key in keys]
+        assert all(node.shelf.intents[key].options.paused for key in keys)
+
+
+async def test_torrents_that_are_none_disturb_no_other(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        first, second = await some(node, 2)
+        outcomes = await act(node, [first, NOBODY, second], Pause())
+        assert [type(outcome) for outcome in outcomes] == [TorrentView, UnknownTorrent, TorrentView]
+
+
+async def test_torrent_that_is_named_twice_is_acted_on_once(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        (key,) = await some(node, 1)
+        del node.engine.calls[:]
+        outcomes = await act(node, [key, key], Pause())
+        assert len(outcomes) == 2
+        assert node.engine.calls.count(("pause", key)) == 1
+
+
+async def test_nobody_is_acted_on(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        assert await act(node, [], Pause()) == ()
+        assert await act(node, [], Queue("top")) == ()
+
+
+async def test_every_refusal_says_why(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        film = (await node.add("film")).id
+        magnet = (await node.add_magnet("other")).id
+        good, bad = await act(node, [film, magnet], Recheck())
+        assert isinstance(good, TorrentView)
+        assert isinstance(bad, ActionRefused)
+        assert "metadata" in str(bad)
+        missing = await act(node, [film], SetPieceDeadline(99, 1))
+        assert "piece 99" in str(missing[0])
+
+
+async def test_removed_torrents_are_gone(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        first, second, third = await some(node)
+        assert await act(node, [first, third], Remove(delete_data=True)) == (None, None)
+        assert set(await node.views()) == set(node.shelf.intents) == {second}
+        assert ("remove_with_data", first) in node.engine.calls
+
+
+async def test_what_takes_too_long_is_told_and_done_all_the_same(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = await some(node)
+        node.engines.faults.silent.add("pause")
+        outcomes = await act(node, keys, Pause(), seconds=1.0)
+        assert all(isinstance(outcome, SessionUnavailable) for outcome in outcomes)
+        assert "done all the same" in str(outcomes[0])
+
+
+async def test_failing_store_refuses_each(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = await some(node)
+        node.shelf.is_away = True
+        outcomes = await act(node, keys, Pause())
+        assert all(isinstance(outcome, SessionUnavailable) for outcome in outcomes)
+        assert not any(torrent.paused for torrent in node.engine.torrents.values())
+
+
+async def test_more_torrents_than_work_at_once_are_all_acted_on(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = await some(node, 150)
+        outcomes = await act(node, keys, Pause())
+        assert all(isinstance(outcome, TorrentView) for outcome in outcomes)
+        assert all(node.engine.torrents[key].paused for key in keys)

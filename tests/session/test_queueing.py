@@ -1,0 +1,77 @@
+"""Moves in the queue for many torrents: the laws, against a queue that does single moves as the engine does."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revaer.session.queueing import Move, moves
+from revaer.types import TorrentId
+
+
+def played(queue: list[TorrentId], planned: list[Move]) -> list[TorrentId]:
+    """Do single moves on a queue."""
+    queue = list(queue)
+    for key, position in planned:
+        at = queue.index(key)
+        queue.remove(key)
+        named = {"top": 0, "bottom": len(queue), "up": max(0, at - 1), "down": at + 1}
+        queue.insert(named[position] if isinstance(position, str) else position, key)
+    return queue
+
+
+def plan(queue: list[TorrentId], chosen: list[TorrentId], position: int | str) -> list[Move]:
+    places = {key: at for at, key in enumerate(queue)}
+    return moves(chosen, position, places, last=len(queue) - 1)
+
+
+KEYS = [TorrentId(letter) for letter in "abcdefgh"]
+queues = st.permutations(KEYS)
+choices = st.lists(st.sampled_from(KEYS), max_size=8)
+positions = st.sampled_from(["top", "bottom", "up", "down"]) | st.integers(0, 12)
+
+
+@given(queues, choices, positions)
+def test_chosen_and_others_keep_their_order(
+    queue: list[TorrentId], chosen: list[TorrentId], position: int | str
+) -> None:
+    after = played(queue, plan(queue, chosen, position))
+    for group in (set(chosen), set(queue) - set(chosen)):
+        assert [key for key in after if key in group] == [key for key in queue if key in group]
+
+
+@given(queues, choices)
+def test_top_and_bottom_bring_the_chosen_to_the_ends(queue: list[TorrentId], chosen: list[TorrentId]) -> None:
+    wanted = [key for key in queue if key in chosen]
+    others = [key for key in queue if key not in chosen]
+    assert played(queue, plan(queue, chosen, "top")) == wanted + others
+    assert played(queue, plan(queue, chosen, "bottom")) == others + wanted
+
+
+@given(queues, choices, st.integers(0, 12))
+def test_number_is_the_place_of_the_first_of_them(queue: list[TorrentId], chosen: list[TorrentId], at: int) -> None:
+    wanted = [key for key in queue if key in chosen]
+    others = [key for key in queue if key not in chosen]
+    first = min(at, len(others))
+    assert played(queue, plan(queue, chosen, at)) == others[:first] + wanted + others[first:]
+
+
+@given(queues, choices)
+def test_each_goes_up_by_one_or_is_at_the_top(queue: list[TorrentId], chosen: list[TorrentId]) -> None:
+    after = played(queue, plan(queue, chosen, "up"))
+    wanted = [key for key in queue if key in chosen]
+    for rank, key in enumerate(wanted):
+        assert after.index(key) == max(rank, queue.index(key) - 1)
+
+
+@given(queues, choices)
+def test_each_goes_down_by_one_or_is_at_the_bottom(queue: list[TorrentId], chosen: list[TorrentId]) -> None:
+    after = played(queue, plan(queue, chosen, "down"))
+    wanted = [key for key in reversed(queue) if key in chosen]
+    for rank, key in enumerate(wanted):
+        assert after.index(key) == min(len(queue) - 1 - rank, queue.index(key) + 1)
+
+
+def test_torrents_that_are_not_in_the_queue_stay() -> None:
+    seed, unknown = TorrentId("s"), TorrentId("u")
+    assert moves([seed, unknown, KEYS[0]], "top", {seed: -1, KEYS[0]: 3}, last=3) == [(KEYS[0], "top")]
