@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # The base is Debian's own: its Python gets security updates with the rest of the system. Pin a digest for a release:
-#   docker build --build-arg BASE=docker.io/library/debian:trixie-slim@sha256:… .
-ARG BASE=docker.io/library/debian:trixie-slim
+#   docker build --build-arg BASE=debian:trixie-slim@sha256:… .
+ARG BASE=debian:trixie-slim
 
 FROM ${BASE} AS build
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
@@ -22,6 +22,7 @@ WORKDIR /src
 COPY pyproject.toml uv.lock README.md LICENSE ./
 RUN uv sync --locked --no-dev --no-install-project
 COPY actors ./actors
+COPY docs/api/openapi.json ./docs/api/
 COPY migrations ./migrations
 COPY revaer ./revaer
 RUN uv sync --locked --no-dev --no-editable
