@@ -1,4 +1,4 @@
-"""What a release consists of beside wheel and source distribution: the bill of materials' root, provenance, and check sums.
+"""Provenance and check sums of a release.
 
 Same inputs, same bytes: no clock, no host name and no path of the machine goes into any of them.
 """
