@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from revaer.cli.settings import Settings, global_options, pass_settings
 from revaer.daemon.options import ServeOptions
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -27,13 +31,31 @@ def default_setup(bind: str | None) -> str:
     return "token"
 
 
-def _database_url(url: str | None, file: Path | None) -> str | None:
+def database_options(command: F) -> F:
+    """Add the options that name the database."""
+    named = click.option(
+        "--database-url",
+        envvar="DATABASE_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="A PostgreSQL server; without it the daemon runs a private one in its data directory.",
+    )
+    filed = click.option(
+        "--database-url-file",
+        envvar="DATABASE_URL_FILE",
+        show_envvar=True,
+        type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+        help="A file that holds that URL, for a password that must not stand in the environment.",
+    )
+    return named(filed(command))
+
+
+def database_url_of(url: str | None, file: Path | None) -> str | None:
+    """Return the URL that was given, by itself or in a file. Raises UsageError when the file holds none."""
     if file is None:
         return url
     if url is not None:
-        raise click.UsageError(
-            "give DATABASE_URL or DATABASE_URL_FILE (--database-url, --database-url-file), not both"
-        )
+        raise click.UsageError("give DATABASE_URL or DATABASE_URL_FILE (--database-url, --database-url-file), not both")
     try:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -54,20 +76,7 @@ def _database_url(url: str | None, file: Path | None) -> str | None:
     show_default=True,
     help="The BitTorrent engine; the simulated one moves no data.",
 )
-@click.option(
-    "--database-url",
-    envvar="DATABASE_URL",
-    show_envvar=True,
-    metavar="URL",
-    help="A PostgreSQL server; without it the daemon runs a private one in its data directory.",
-)
-@click.option(
-    "--database-url-file",
-    envvar="DATABASE_URL_FILE",
-    show_envvar=True,
-    type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
-    help="A file that holds that URL, for a password that must not stand in the environment.",
-)
+@database_options
 @click.option(
     "--setup",
     type=click.Choice(["auto", "token"]),
@@ -98,7 +107,7 @@ def serve(
         bind=bind,
         port=port,
         engine=engine,
-        database_url=_database_url(database_url, database_url_file),
+        database_url=database_url_of(database_url, database_url_file),
         setup=setup or default_setup(bind),
     )
     ctx.exit(run_daemon(options))

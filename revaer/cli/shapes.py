@@ -69,6 +69,8 @@ SHAPES: Mapping[str, str] = {
     "secrets set": "`{name, revision}`.",
     "secrets rm": "`{name, revision}`; with `--dry-run` `{dry_run, name}`.",
     "secrets rotate-key": "`{secrets: count}`.",
+    "backup": "`{file, bytes, version, made_at, torrents, records, events, rows: {table: number}}`.",
+    "restore": "`{file, data_dir, version, made_at, torrents, records, events, rows}`; no `data_dir` for `--check`.",
     "serve": 'One line when it serves, with or without `--output json`: `{event: "ready", url}`.',
     "setup": "`{snapshot, api_key_id, api_key_expires_at, credentials}`.",
     "setup start": "`{token, expires_at}`.",

@@ -61,6 +61,19 @@ class DataDirectory:
         """The encryption keys of secrets, unless another file is named."""
         return self.root / "secret.key"
 
+    @property
+    def restoring(self) -> Path:
+        """There while a backup is being restored here, and after a restore that was interrupted."""
+        return self.root / "restoring"
+
+    def is_used(self) -> bool:
+        """Whether a node has ever been started here."""
+        return any((self.root / name).exists() for name in ("epoch", "postgres", self.configuration.name))
+
+    def epoch(self) -> int:
+        """How often a daemon was started here."""
+        return _stored_epoch(self.root / "epoch")
+
     def prepare(self) -> None:
         """Make the directories and prove that they can be written.
 

@@ -10,7 +10,7 @@ import trio
 from revaer.daemon.bootstrap import load_bootstrap
 from revaer.daemon.directory import DataDirectory
 from revaer.daemon.environment import Environment, read_environment
-from revaer.daemon.errors import DaemonError
+from revaer.daemon.errors import DaemonError, UsageError
 from revaer.daemon.logs import Logs
 from revaer.daemon.node import Node
 from revaer.daemon.options import ServeOptions
@@ -45,5 +45,9 @@ def _serve(options: ServeOptions, environment: Environment) -> int:
     bootstrap = load_bootstrap(environment.bootstrap_file, needed=not is_known)
     directory.prepare()
     with directory.locked():
+        if directory.restoring.exists():
+            raise UsageError(
+                f"a restore did not come to its end in {directory.root}: run it again, or remove the directory"
+            )
         node = Node(options=options, environment=environment, bootstrap=bootstrap, directory=directory, logs=logs)
         return trio.run(node.run)

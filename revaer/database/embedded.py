@@ -108,6 +108,24 @@ class EmbeddedServer:
         await self._until_ready()
         return self._endpoint()
 
+    async def visit(self) -> Endpoint:
+        """Return where a server is reached that somebody else runs.
+
+        Raises:
+            DatabaseUnavailable: It does not run.
+        """
+        await trio.to_thread.run_sync(self._resolve)
+        if not await self._running():
+            raise DatabaseUnavailable("the daemon's database server does not run")
+        await self._until_ready()
+        return self._endpoint()
+
+    def leave(self) -> None:
+        """Give up what `visit` needed."""
+        if self._directory is not None:
+            os.close(self._directory)
+            self._directory = None
+
     async def stop(self) -> None:
         """Stop the server, gently at first and by force at last; by default within nine seconds. Never raises."""
         with trio.CancelScope(shield=True):
@@ -116,9 +134,7 @@ class EmbeddedServer:
             for pid in pids or ([found.pid] if found is not None else []):
                 if not await self._stop_process(pid):
                     _log.error("database_server_not_stopped", pid=pid)
-        if self._directory is not None:
-            os.close(self._directory)
-            self._directory = None
+        self.leave()
 
     def _resolve(self) -> None:
         """Settle on one spelling of the directory; a running server is recognised by it."""

@@ -42,10 +42,33 @@ class ConfiguredServer:
         """Do nothing: the server is not ours."""
 
 
-def choose_server(*, data_dir: Path, url: str | None) -> Server:
+class VisitedServer:
+    """The embedded server of a daemon that runs: used as it is, never started or stopped."""
+
+    def __init__(self, server: EmbeddedServer) -> None:
+        self._server = server
+
+    async def ensure(self) -> Endpoint:
+        """Return where it is reached. Raises DatabaseUnavailable when it does not run."""
+        return await self._server.visit()
+
+    async def stop(self) -> None:
+        """Leave it to its daemon."""
+        self._server.leave()
+
+
+def choose_server(*, data_dir: Path, url: str | None, visiting: bool = False) -> Server:
     """Return the configured server, or the embedded one when there is no URL.
+
+    Args:
+        data_dir: The embedded server lives in its subdirectory `postgres`.
+        url: A server that somebody else runs.
+        visiting: Whether a daemon runs the embedded one.
 
     Raises:
         InvalidDatabaseUrl: The URL is no PostgreSQL URL.
     """
-    return EmbeddedServer(data_dir / "postgres") if url is None else ConfiguredServer(url)
+    if url is not None:
+        return ConfiguredServer(url)
+    server = EmbeddedServer(data_dir / "postgres")
+    return VisitedServer(server) if visiting else server

@@ -139,9 +139,10 @@ async def open_database(
     *,
     data_dir: Path,
     url: str | None,
-    migrations: Path | None = None,
+    migrations: Path | Sequence[Migration] | None = None,
     on_status: Callable[[DatabaseStatus], None],
     pool_size: int = 4,
+    visiting: bool = False,
 ) -> AsyncIterator[ListeningDatabase]:
     """Open the database for the body, which may begin before the server can be reached.
 
@@ -151,22 +152,24 @@ async def open_database(
     Args:
         data_dir: The embedded server lives in its subdirectory `postgres`.
         url: A server that somebody else runs; None for the embedded one.
-        migrations: Folder of the schema's history; None for the daemon's own.
+        migrations: Folder of the schema's history, or what is to be applied of it; None for the daemon's own.
         on_status: Called at every change of state or reason, and after every ping with the new latency.
         pool_size: Greatest number of connections for callers; one more watches the server.
+        visiting: Whether a daemon runs the embedded server; it is then neither started nor stopped here.
 
     Raises:
         InvalidDatabaseUrl: The URL cannot be used.
         MigrationError: The migrations folder is unusable.
         MigrationChanged: An applied migration has other contents now; raised when that is found out.
     """
-    server = choose_server(data_dir=data_dir, url=url)
-    loaded = await trio.to_thread.run_sync(load_migrations, migrations or default_folder())
+    server = choose_server(data_dir=data_dir, url=url, visiting=visiting)
+    if migrations is None or isinstance(migrations, Path):
+        migrations = await trio.to_thread.run_sync(load_migrations, migrations or default_folder())
     with _sole_error():
         try:
             async with trio_asyncio.open_loop() as loop, trio.open_nursery() as nursery:
                 loop.set_exception_handler(_report)
-                database = ServedDatabase(server, loop, migrations=loaded, on_status=on_status, pool_size=pool_size)
+                database = ServedDatabase(server, loop, migrations=migrations, on_status=on_status, pool_size=pool_size)
                 # The body decides when this ends: actors still write while they stop under outer cancellation.
                 keeper = trio.CancelScope(shield=True)
                 nursery.start_soon(_kept, database, keeper)

@@ -83,6 +83,15 @@ def fresh_database_url(shared_server_home: Path) -> Iterator[str]:
     _administer(shared_server_home, "dropdb", "--force", name)
 
 
+@pytest.fixture
+def other_database_url(shared_server_home: Path) -> Iterator[str]:
+    """URL of a second empty database, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    _administer(shared_server_home, "createdb", "--template=template0", name)
+    yield url_of(shared_server_home, name)
+    _administer(shared_server_home, "dropdb", "--force", name)
+
+
 def _administer(home: Path, program: str, *arguments: str) -> None:
     command = [
         str(find_installation().program(program)),
