@@ -72,10 +72,10 @@ test-peers *args:
     @bash tests/peers/install
     {{py}} pytest -m peers {{args}} tests/peers
 
-# Against Debian's 7-Zip, unar and par2; installs the packages when they are absent.
+# Against Debian's 7-Zip, unar and par2, and the API guide by curl and jq; installs the packages when they are absent.
 test-tools *args:
     @bash tests/fsops_archives/install
-    {{py}} pytest -m tools {{args}} tests/fsops_archives
+    {{py}} pytest -m tools {{args}} tests/fsops_archives tests/docs
 
 # The slow fault drills, with real processes.
 drill *args:
@@ -214,6 +214,20 @@ release-publish tag:
 # Write docs/cli.md from the command tree.
 docs-cli:
     {{py}} python -m revaer.cli.manual > docs/cli.md
+
+# Write every page that is made from the code; a test fails when one is not current.
+docs-generate: api-export docs-cli
+    {{py}} python -m revaer.cli.reference > docs/configuration.md
+    {{py}} python -m revaer.telemetry.reference > docs/operations/telemetry.md
+
+# The documentation as a site in artifacts/site; a broken link fails.
+docs:
+    {{py}} pytest -q tests/docs -m 'not tools'
+    {{py}} --group docs mkdocs build --strict
+
+# The same while it is written, at http://127.0.0.1:8000.
+docs-serve:
+    {{py}} --group docs mkdocs serve
 
 # Run the daemon in this terminal.
 run *args:
