@@ -63,7 +63,7 @@ async def test_what_cannot_be_replayed_begins_with_reset(start_api: StartApi) ->
     async with start_api(ring=3) as api:
         for number in range(8):
             api.catalogue.add(make_view(number))
-        for last in ("7-1", "6-1", "rubbish", "7-99999"):
+        for last in ("7-1", "6-1", "rubbish", "7-99999", "7-" + "9" * 37, "6-" + "9" * 37, "-1-1", "1" * 100):
             async with reading(api, params={"last_event_id": last}) as reader:
                 frame = await reader.event()
                 assert frame["event"] == "reset"

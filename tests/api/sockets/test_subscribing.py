@@ -132,7 +132,7 @@ async def test_what_cannot_be_replayed_is_a_reset(start_api: StartApi) -> None:
     async with start_api(ring=3) as api:
         for number in range(8):
             api.catalogue.add(make_view(number))
-        for since in ("7-1", "6-1", "7-99999"):
+        for since in ("7-1", "6-1", "7-99999", "rubbish", "6-" + "9" * 37):
             async with connected(api.settings.port, key=READER) as socket:
                 await socket.send({"op": "subscribe", "since": since})
                 told = await socket.message("reset")
