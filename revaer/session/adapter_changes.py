@@ -72,10 +72,10 @@ class ChangingCalls(AdapterBase):
 
     async def set_super_seeding(self, torrent_id: TorrentId, *, enable: bool) -> None:
         """See `Engine.set_super_seeding`."""
+        entry = self._entry(torrent_id)
+        entry.super_seeding = enable
         flag = self._library.super_seeding
-        await self._change(
-            self._entry(torrent_id), lambda handle: (handle.set_flags if enable else handle.unset_flags)(flag)
-        )
+        await self._change(entry, lambda handle: (handle.set_flags if enable else handle.unset_flags)(flag))
 
     async def set_pex(self, torrent_id: TorrentId, *, enable: bool) -> None:
         """See `Engine.set_pex`."""
