@@ -35,6 +35,7 @@ from revaer.api.services import Services
 from revaer.api.sockets import Socket, SocketExchange
 from revaer.api.sse import stream_events
 from revaer.api.terms import Terms
+from revaer.api.timeline import show_timeline
 from revaer.api.visits import method_of, visit, visit_socket
 from revaer.security.messages import Scope
 from revaer.trail import work_for
@@ -80,6 +81,7 @@ ROUTES: tuple[Route[Services], ...] = (
     Route("GET", "/v1/torrents/{id}/peers", looks.list_peers, Scope.READ),
     Route("GET", "/v1/torrents/{id}/pieces", looks.show_pieces, Scope.READ),
     Route("GET", "/v1/torrents/{id}/trackers", looks.list_trackers, Scope.READ),
+    Route("GET", "/v1/torrents/{id}/timeline", show_timeline, Scope.READ),
     Route("PATCH", "/v1/torrents/{id}/trackers", changes.change_trackers, Scope.TORRENTS),
     Route("DELETE", "/v1/torrents/{id}/trackers", changes.remove_trackers, Scope.TORRENTS),
     Route("PATCH", "/v1/torrents/{id}/web_seeds", changes.change_web_seeds, Scope.TORRENTS),

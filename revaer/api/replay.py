@@ -70,8 +70,8 @@ Item: TypeAlias = Replayed | Stamped[Event] | Lagged | Reset
 def read_event_id(text: str | None) -> EventId | None:
     """Read the id of an event as a client gives it back. None and an empty text, as browsers have it, mean none.
 
-    Ids are opaque: what is none stands for an event that this node never gave, so that a reader which kept another node's
-    id, or damaged its own, gets a `reset` and goes on. A refusal would stop a browser's EventSource for good.
+    Ids are opaque: what is none stands for an event that this node never gave, so that a reader which kept another
+    node's id, or damaged its own, gets a `reset` and goes on. A refusal would stop a browser's EventSource for good.
     """
     if not text:
         return None

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from revaer.database.messages import ListeningDatabase
 from revaer.journal.backlog import Batch
 from revaer.journal.entries import Entry, is_selected
-from revaer.journal.gaps import END_OF_EPOCH
-from revaer.journal.messages import Gap, Selection
+from revaer.journal.messages import END_OF_EPOCH, Gap, Selection
 from revaer.journal.store import UNCLEAN, UNRECORDED, EpochTaken, PostgresStore, Run, Store, newest_epoch
 from revaer.types import EventId, TorrentState
 from tests.journal.conftest import OpenStore, entry, open_postgres, torrent_id
