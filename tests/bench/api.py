@@ -13,7 +13,7 @@ from tests.bench.options import Options
 from tests.bench.reading import measure_reading
 from tests.bench.replaying import fill_journal, measure_replay
 from tests.bench.report import Report
-from tests.bench.scale import CHANGING, CONNECTIONS, make_torrents
+from tests.bench.scale import CHANGING, CONNECTIONS, make_torrents, until_running
 from tests.support.daemon import Daemon
 from tests.support.watching import until_loaded
 
@@ -38,6 +38,7 @@ async def measure_api(options: Options) -> Report:
         node.program = [sys.executable, str(CHANGING)]
         await node.start()
         await until_loaded(node, within=60)
+        await until_running(node)
         await measure_reading(report, node, keys, options)
         assert await node.stop() == 0
         await measure_fanout(report, node, options)

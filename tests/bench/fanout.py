@@ -16,8 +16,10 @@ import trio
 from tests.bench.load import Target
 from tests.bench.options import Options
 from tests.bench.report import Report, percentile
+from tests.bench.scale import until_running
 from tests.support.daemon import Daemon
 from tests.support.processes import cpu_seconds, memory
+from tests.support.watching import until_loaded
 
 SCRIPT = Path(__file__).with_name("subscriber_process.py")
 TICKING = Path(__file__).with_name("ticking_daemon.py")
@@ -65,7 +67,8 @@ async def measure_fanout(report: Report, node: Daemon, options: Options) -> None
     """Start the node with torrents that tick, have subscribers listen, and take their figures."""
     node.program, node.variables["BENCH_TICKING"] = [sys.executable, str(TICKING)], str(BATCH)
     await node.start()
-    await trio.sleep(SETTLING)
+    await until_loaded(node, within=60)
+    await until_running(node)
     keys = [await _key(node) for _ in range(-(-SUBSCRIBERS // PER_KEY))]
     before, cpu = memory(node.pid)["rss"], cpu_seconds(node.pid)
     await trio.sleep(options.seconds / 4)

@@ -1,9 +1,9 @@
 """Clients that read a stream as fast as it comes, in a process of their own, one after the other.
 
-Reads one JSON object from standard input: `host`, `port`, `head` (of the request), `say` (a first message over a WebSocket;
-else empty), `until` (a text that is waited for; may be empty), `events` (how many times `mark` is waited for), `mark`,
-`times`. Writes a JSON list with an object per time: `seconds` from the request, or the first message, until all of that
-came, `bytes` and `events`.
+Reads one JSON object from standard input: `host`, `port`, `head` (of the request), `say` (a first message, over a
+WebSocket; else empty), `until` (a text that is waited for; may be empty), `events` (how many times `mark` is waited
+for), `mark`, `times`. Writes a JSON list with an object per time: `seconds` from the request, or the first message,
+until all of that came, `bytes` and `events`.
 """
 
 from __future__ import annotations

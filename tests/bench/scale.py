@@ -237,6 +237,16 @@ async def pages_of(node: Daemon, limit: int) -> list[str]:
     return paths
 
 
+async def until_running(node: Daemon, *, within: float = 180.0) -> None:
+    """Wait until the engine has every torrent of a node whose torrents all run, and is done looking at them."""
+    waiting = {"queued", "checking"}
+
+    async def all_run() -> bool:
+        return not any(row["state"]["kind"] in waiting for row in await node.api.all())
+
+    await eventually(all_run, node.log_tail, within=within, every=0.5)
+
+
 async def _restored(node: Daemon) -> bool:
     return all(row["state"]["kind"] == "stopped" for row in await node.api.all())
 
