@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -38,6 +39,7 @@ class Collector:
         paths: where each request was posted to.
         raw: the bodies.
         status: what requests are answered with.
+        connections: how many are open.
         gate: requests wait for it.
     """
 
@@ -46,6 +48,7 @@ class Collector:
     paths: list[str] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
     status: int = 200
+    connections: int = 0
     gate: threading.Event = field(default_factory=threading.Event)
 
     def named(self, name: str) -> list[Seen]:
@@ -110,9 +113,19 @@ def open_collector(port: int = 0) -> Iterator[Collector]:
     """Run a collector for the length of a block."""
     collector = Collector()
     collector.gate.set()
+    held: list[socket.socket] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def handle(self) -> None:
+            collector.connections += 1
+            held.append(self.connection)
+            try:
+                super().handle()
+            finally:
+                held.remove(self.connection)
+                collector.connections -= 1
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
@@ -138,3 +151,7 @@ def open_collector(port: int = 0) -> Iterator[Collector]:
             collector.gate.set()
             server.shutdown()
             thread.join()
+            # A client may keep its connection open: the threads of the server would wait for it.
+            for connection in tuple(held):
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
