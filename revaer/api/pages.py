@@ -156,6 +156,8 @@ class Pages:
             kept = self._walks.get(cursor.walk)
             if kept is None or kept.identity != query.identity:
                 refuse_cursor("this walk is no longer kept; begin again without a cursor")
+            if cursor.offset > len(kept.ids):
+                refuse_cursor("this is no cursor of this list")
             walk, at = kept, cursor.offset
             self._walks.move_to_end(walk.name)
         found: list[TorrentView] = []
