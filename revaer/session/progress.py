@@ -18,8 +18,8 @@ from revaer.types import Progress, StateView, TorrentId, TorrentState
 SLICE = 0.0005
 """Seconds of work between two looks at the event loop."""
 
-PORTION = 1_000
-"""How many torrents one batch of figures holds at most: publishing it is one step."""
+PORTION = 250
+"""How many torrents one batch of figures holds at most: publishing it is one step, and so is what some readers do."""
 
 _AT_REST = frozenset({TorrentState.STOPPED, TorrentState.COMPLETED})
 
