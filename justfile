@@ -107,6 +107,10 @@ build-rel: build
 docs-cli:
     {{py}} python -m revaer.cli.manual > docs/cli.md
 
+# Write what the command line is expected to write (tests/cli/snapshots); read the difference before you keep it.
+cli-snapshots:
+    {{py}} python -m tests.support.cli_scenes
+
 # Run the daemon in this terminal.
 run *args:
     {{py}} revaer serve {{args}}

@@ -26,7 +26,7 @@ SHAPES: Mapping[str, str] = {
     "trackers rm": f"{_TRACKERS}.",
     "trackers set": f"{_TRACKERS}.",
     "pieces": (
-        "`{count, piece_length, have_count, have, availability?}`; `have` is base64, one bit per piece, the first one the "
+        "`{count, piece_length, have_count, have, availability?}`; `have` is base64, one bit per piece, the first the "
         "highest."
     ),
     "select": "The torrent with its `files`.",

@@ -227,8 +227,8 @@ def test_a_timeline_is_told_with_days(revaer: Revaer, api: FakeApi) -> None:
     result = revaer("timeline", put(api, timeline=events))
 
     assert result.out == (
-        "2024-05-01 10:00:00 UTC  torrent_added       One\n"
-        "2024-05-01 10:00:00 UTC  state_changed       downloading → seeding\n"
+        "2024-05-01 10:00:00 UTC  torrent_added         One\n"
+        "2024-05-01 10:00:00 UTC  state_changed         downloading → seeding\n"
     )
 
 
