@@ -149,6 +149,15 @@ async def test_a_slow_reader_is_told_what_it_missed(start_api: StartApi, monkeyp
         assert (await reader.event())["event"] == "torrent_added"
 
 
+async def test_who_hears_nothing_is_pinged(api: Running, monkeypatch: Any) -> None:
+    async with reading(api, params={"event": "completed"}) as reader:
+        await reader.frame()
+        monkeypatch.setattr("revaer.api.streams.PING_SECONDS", 0.01)
+        assert await reader.frame() == {"comment": "ping"}
+        api.catalogue.add(make_view(77))
+        assert await reader.frame() == {"comment": "ping"}
+
+
 async def test_streams_per_key_are_limited(api: Running, monkeypatch: Any) -> None:
     monkeypatch.setattr("revaer.api.streams.STREAMS_PER_KEY", 1)
     async with reading(api) as reader:
