@@ -25,7 +25,7 @@ from revaer.session.queueing import moves
 from revaer.session.serial import Jobs
 from revaer.types import TorrentId, TorrentView
 
-AT_ONCE: Final = 64
+AT_ONCE: Final = 256
 """How many torrents are acted on at the same time: what is durable then shares one commit."""
 
 
