@@ -90,6 +90,9 @@ async def provoke(node: Daemon) -> None:
         key = {"x-revaer-api-key": issued.json()["api_key"]}
         answers = [(await stranger.get("/v1/torrents", headers=key)).status_code for _ in range(3)]
         assert 429 in answers, answers
+    await eventually(lambda: node.told("rate_limited"), "the line about the limit")
+    assert node.told("authentication_failed")[0]["client"] == "127.0.0.1"
+    assert node.told("rate_limited")[0]["key_id"] == issued.json()["api_key"].partition(":")[0]
 
 
 async def crowd(node: Daemon, key: str) -> None:
@@ -100,10 +103,11 @@ async def crowd(node: Daemon, key: str) -> None:
 
 
 async def stop_the_loop(node: Daemon) -> None:
-    """Let the process stand still for a moment."""
+    """Let the process stand still, for longer than it ever did by itself."""
+    longest = await node.api.metric("revaer_loop_stall_longest_seconds")
     process, since = psutil.Process(node.pid), trio.current_time()
     process.suspend()
-    await eventually(lambda: trio.current_time() - since > 0.05, "a moment")
+    await eventually(lambda: trio.current_time() - since > longest + 0.1, "a moment")
     process.resume()
 
 
@@ -256,3 +260,66 @@ async def test_what_telemetry_cannot_be_is_refused(home: Path, fresh_database_ur
             assert answer.status_code == 422, answer.text
             pointers = [one["pointer"] for one in answer.json()["invalid_params"]]
             assert f"/app_profile/telemetry/{name}" in pointers
+
+
+COMPONENTS = {
+    "database",
+    "config_watcher",
+    "journal",
+    "resume_store",
+    "session",
+    "network",
+    "storage",
+    "tracker",
+    "throttle",
+    "fsops",
+    "api",
+}
+
+
+async def test_health_page_has_every_field_of_the_contract(home: Path, fresh_database_url: str) -> None:
+    variables = {"REVAER_BUILD_SHA": "0123abc"}
+    async with daemon(home / "node", database_url=fresh_database_url, variables=variables) as node:
+        page = await node.api.health()
+        assert {"status", "mode", "version", "build_sha", "revision", "uptime"} <= page.keys()
+        assert (page["status"], page["mode"], page["build_sha"]) == ("ok", "active", "0123abc")
+        assert set(page["components"]) == COMPONENTS
+        for part in page["components"].values():
+            assert part.keys() - {"latency_ms"} == {"state", "reason", "since", "generation"}
+            assert part["state"] == "up"
+        assert page["components"]["database"]["latency_ms"] > 0
+        assert page["engine"]["engine"] == "libtorrent"
+        assert {"queue", "running", "failed"} <= page["fsops"].keys()
+        assert {"latency_ms", "server_version"} <= page["database"].keys()
+        assert page["events"].keys() == {"epoch", "seq", "subscribers", "lagged"}
+        assert page["mailboxes"]
+        assert all(box.keys() == {"depth", "peak", "capacity"} for box in page["mailboxes"].values())
+        assert {one["guardrail"] for one in page["guardrails"]} >= {"global_download_cap", "global_upload_cap"}
+        async with httpx.AsyncClient(base_url=node.url, trust_env=False) as stranger:
+            assert (await stranger.get("/health/full")).json().keys() == {"status", "mode", "version"}
+
+
+async def set_log(node: Daemon, **fields: str) -> None:
+    """Change the log, and wait until the revision holds."""
+    revision = (await node.api.http.patch("/v1/config", json={"app_profile": {"telemetry": fields}})).json()["revision"]
+
+    async def holds() -> bool:
+        return bool(await node.api.metric("revaer_config_revision") >= revision)
+
+    await eventually(holds, node.log_tail)
+
+
+async def test_log_changes_its_level_while_it_runs(home: Path, fresh_database_url: str) -> None:
+    variables = {"REVAER_LOG_LEVEL": ""}
+    async with daemon(home / "node", database_url=fresh_database_url, engine="simulated", variables=variables) as node:
+        await node.api.http.get("/v1/dashboard")
+        assert not node.told("request_answered")
+        await set_log(node, level="debug")
+
+        async def told() -> list[dict[str, Any]]:
+            await node.api.http.get("/v1/dashboard")
+            return [one for one in node.told("request_answered") if one["route"] == "/v1/dashboard"]
+
+        await eventually(told, node.log_tail)
+        assert (await told())[0]["request_id"]
+        assert node.key().partition(":")[2] not in node.log.read_text()
