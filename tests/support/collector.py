@@ -41,6 +41,7 @@ class Collector:
         status: what requests are answered with.
         connections: how many are open.
         gate: requests wait for it.
+        changed: told when a connection comes or goes.
     """
 
     url: str = ""
@@ -50,6 +51,7 @@ class Collector:
     status: int = 200
     connections: int = 0
     gate: threading.Event = field(default_factory=threading.Event)
+    changed: threading.Condition = field(default_factory=threading.Condition)
 
     def named(self, name: str) -> list[Seen]:
         """The spans of a name."""
@@ -72,6 +74,17 @@ class Collector:
             span = self.parent_of(span)
             names.append(span.name)
         return names
+
+    def connect(self, change: int) -> None:
+        """Count a connection in or out."""
+        with self.changed:
+            self.connections += change
+            self.changed.notify_all()
+
+    def wait_for_connections(self, count: int) -> None:
+        """Block until just so many are open."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.connections == count, 10), self.connections
 
     def take(self, path: str, body: bytes) -> int:
         """Take a request; returns the status of its answer."""
@@ -119,13 +132,13 @@ def open_collector(port: int = 0) -> Iterator[Collector]:
         protocol_version = "HTTP/1.1"
 
         def handle(self) -> None:
-            collector.connections += 1
+            collector.connect(1)
             held.append(self.connection)
             try:
                 super().handle()
             finally:
                 held.remove(self.connection)
-                collector.connections -= 1
+                collector.connect(-1)
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
