@@ -190,6 +190,15 @@ async def test_event_that_cannot_be_written_down_becomes_a_gap(fake: FakeStore, 
         assert fake.disk.gaps == [Gap(EventId(1, 2), EventId(1, 2), UNWRITABLE)]
 
 
+async def test_burst_waits_on_the_bus_while_the_writer_makes_room(fake: FakeStore, autojump_clock: MockClock) -> None:
+    async with open_journal(fake, habits=replace(FUSSY, bounds=Bounds(events=20))) as journal:
+        for _ in range(1000):
+            journal.bus.publish(moved(1))
+        await trio.sleep(5)
+        assert len(fake.disk.entries) == 1000
+        assert not fake.disk.gaps
+
+
 async def test_burst_beyond_the_buffer_is_recorded_as_missing(
     fake: FakeStore, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
