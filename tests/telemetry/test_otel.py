@@ -47,9 +47,14 @@ def collector() -> Iterator[Collector]:
 
 
 def test_spans_arrive_with_their_parents_kinds_and_facts(collector: Collector) -> None:
-    with tracing(collector), on_behalf_of("r1"), entrance("call", kind="server", attributes={"a": 1, "none": None}):
-        with span("step", b=True):
-            pass
+    facts = {"a": 1, "none": None}
+    with (
+        tracing(collector),
+        on_behalf_of("r1"),
+        entrance("call", kind="server", attributes=facts),
+        span("step", b=True),
+    ):
+        pass
     call, step = collector.one("call"), collector.one("step")
     assert (call.kind, call.parent, step.kind, step.parent) == ("server", "", "internal", call.id)
     assert call.attributes == {"a": 1, "revaer.request_id": "r1"}
