@@ -65,7 +65,20 @@ _TEXT: Final = (
     "unfiltered stream."
 )
 
-_STREAM: Final = Answer(200, "The stream; it goes on until either side ends it.", {}, (EVENT_STREAM,))
+_GOES_ON: Final = "The stream; it goes on until either side ends it."
+_EVENTS: Final = (
+    "retry: 2000\nid: 7-1042\n\n"
+    "id: 7-1043\nevent: completed\n"
+    'data: {"id":"7-1043","timestamp":"2026-11-02T12:00:00.000Z","event":{"type":"completed",'
+    '"torrent_id":"0192f0c1-2b3c-7d4e-8f90-a1b2c3d4e5f6","completed_at":"2026-11-02T12:00:00.000Z",'
+    '"content_path":"/srv/downloads/Some.Film.2026.1080p"}}\n\n'
+    ": ping\n\n"
+)
+_LINES: Final = (
+    "retry: 2000\n\nevent: log\n"
+    'data: {"timestamp":"2026-11-02T12:00:00.000000Z","level":"warning","event":"client_stuck",'
+    '"reason":"the client took nothing for 30 s"}\n\n'
+)
 
 FRAMES: Final = {"*": Envelope, **STREAM_WORDS}
 
@@ -78,7 +91,7 @@ def _stream(path: str, name: str, summary: str) -> Operation:
         summary=summary,
         text=_TEXT,
         parameters=(*FILTERS, *LAST_EVENT_ID),
-        answers=(Answer(200, "The stream; it goes on until either side ends it.", {}, (EVENT_STREAM,)),),
+        answers=(Answer(200, _GOES_ON, {}, (EVENT_STREAM,), example=_EVENTS),),
         security=(*keyed("read"), {TICKET: []}),
         frames=FRAMES,
     )
@@ -169,7 +182,7 @@ LOGS: Final = Operation(
         ),
     ),
     security=(*keyed("admin"), {TICKET: []}),
-    answers=(_STREAM,),
+    answers=(Answer(200, _GOES_ON, {}, (EVENT_STREAM,), example=_LINES),),
     frames={"log": _LOG_LINE, **{name: STREAM_WORDS[name] for name in ("lagged", "closing")}},
 )
 
