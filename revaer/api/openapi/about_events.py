@@ -8,6 +8,7 @@ from pydantic import Field, create_model
 
 from revaer.api.event_filter import EVENT_FILTERS
 from revaer.api.fields import Body, NoBody
+from revaer.api.openapi import samples
 from revaer.api.openapi.front import TICKET, keyed
 from revaer.api.openapi.operation import JSON, Answer, Operation, Parameter
 from revaer.api.openapi.operation import Body as RequestBody
@@ -22,7 +23,9 @@ from revaer.telemetry.messages import LOG_LEVELS
 EVENT_STREAM: Final = "text/event-stream"
 
 FILTERS: Final = (
-    Parameter(name="torrent", type=Keys, text="Torrents by id or info-hash; one must be meant."),
+    Parameter(
+        name="torrent", type=Keys, text="Torrents by id or info-hash; one must be meant.", example=[samples.TORRENT_ID]
+    ),
     Parameter(
         name="event",
         type=choices(sorted(EVENT_KINDS)),
