@@ -77,6 +77,12 @@ test-tools *args:
     @bash tests/fsops_archives/install
     {{py}} pytest -m tools {{args}} tests/fsops_archives tests/docs
 
+# Check the alert rules of docs/operations with promtool, which is fetched when it is absent.
+alerts:
+    @bash tests/operations/install
+    promtool check rules docs/operations/alerts.yml
+    promtool test rules tests/operations/alerts.test.yml
+
 # The slow fault drills, with real processes.
 drill *args:
     {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli tests/daemon
@@ -229,6 +235,10 @@ docs:
 docs-serve:
     {{py}} --group docs mkdocs serve
 
+# Write what the command line is expected to write (tests/cli/snapshots); read the difference before you keep it.
+cli-snapshots:
+    {{py}} python -m tests.support.cli_scenes
+
 # Run the daemon in this terminal.
 run *args:
     {{py}} revaer serve {{args}}
@@ -238,4 +248,4 @@ demo *args:
     {{py}} --no-dev revaer demo {{args}}
 
 # What CI runs.
-ci: check test drill test-peers test-tools
+ci: check alerts test drill test-peers test-tools

@@ -205,7 +205,8 @@ class Subscription(Generic[E]):
             self.lagged += 1
         self._buffer[slot] = stamped
         self._peak = max(self._peak, len(self._buffer))
-        self._lot.unpark_all()
+        if self._lot:
+            self._lot.unpark_all()
 
     def statistics(self) -> SubscriberStatistics:
         """Return the figures of this moment."""

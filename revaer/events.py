@@ -34,8 +34,8 @@ EVENT_KINDS = frozenset(
 )
 """Every kind a client may name in a filter; what has another kind never leaves the daemon."""
 
-JOURNALED_KINDS = EVENT_KINDS - {"progress", "fsops_progress"}
-"""The kinds that are kept and replayed; see `is_journaled`."""
+JOURNALED_KINDS = EVENT_KINDS - {"progress"}
+"""The kinds that are kept and replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +280,7 @@ def coalescing_key(event: Event) -> str | None:
 
 
 def is_journaled(event: Event) -> bool:
-    """Tell whether an event is kept for replay. Figures are not; the last word on a job of authoring is."""
-    if isinstance(event, AuthoringProgress):
-        return event.state != "hashing"
+    """Tell whether an event is kept for replay."""
     return event.kind in JOURNALED_KINDS
 
 

@@ -23,6 +23,7 @@ from revaer.api.once import Once
 from revaer.api.overview import Overview
 from revaer.api.pages import Pages
 from revaer.api.readmodel import ReadModel
+from revaer.api.rows import RowWriter
 from revaer.api.server import HttpServer
 from revaer.api.services import Services
 from revaer.api.settings import ApiSettings, NodeFacts
@@ -218,6 +219,7 @@ class ApiActor(Actor[Never]):
             mailboxes=self._mailboxes,
             model=model,
             pages=Pages(model),
+            rows=RowWriter(model),
             overview=Overview(model),
             frames=FrameWriter(self._epoch),
             socket_frames=FrameWriter(self._epoch, SOCKET),

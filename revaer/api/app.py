@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
+import structlog
 from quart_trio import QuartTrio
 
 from revaer.api import config_routes as config
@@ -35,9 +36,12 @@ from revaer.api.services import Services
 from revaer.api.sockets import Socket, SocketExchange
 from revaer.api.sse import stream_events
 from revaer.api.terms import Terms
+from revaer.api.timeline import show_timeline
 from revaer.api.visits import method_of, visit, visit_socket
 from revaer.security.messages import Scope
 from revaer.trail import work_for
+
+log = structlog.get_logger("revaer.api")
 
 ROUTES: tuple[Route[Services], ...] = (
     Route("GET", "/health", node.health, None),
@@ -80,6 +84,7 @@ ROUTES: tuple[Route[Services], ...] = (
     Route("GET", "/v1/torrents/{id}/peers", looks.list_peers, Scope.READ),
     Route("GET", "/v1/torrents/{id}/pieces", looks.show_pieces, Scope.READ),
     Route("GET", "/v1/torrents/{id}/trackers", looks.list_trackers, Scope.READ),
+    Route("GET", "/v1/torrents/{id}/timeline", show_timeline, Scope.READ),
     Route("PATCH", "/v1/torrents/{id}/trackers", changes.change_trackers, Scope.TORRENTS),
     Route("DELETE", "/v1/torrents/{id}/trackers", changes.remove_trackers, Scope.TORRENTS),
     Route("PATCH", "/v1/torrents/{id}/web_seeds", changes.change_web_seeds, Scope.TORRENTS),
@@ -135,9 +140,11 @@ class ApiApp(QuartTrio):
         return await represent(call, answer, self._services.packing) if isinstance(answer, Reply) else answer
 
     def answered(self, call: Call, answer: Answer, seconds: float) -> None:
-        """Count an answer that took `seconds`."""
+        """Count an answer that took `seconds`, and tell of it by its route: a path may hold a secret."""
         status = 200 if isinstance(answer, StreamReply) else answer.status
-        self._services.metrics.http_answered(method_of(call), call.route, status, seconds)
+        method = method_of(call)
+        self._services.metrics.http_answered(method, call.route, status, seconds)
+        log.debug("request_answered", method=method, route=call.route, status=status, seconds=round(seconds, 6))
 
     async def open_socket(self, call: Call) -> Callable[[Socket], Awaitable[None]]:
         """Let a WebSocket in, and return what serves it.

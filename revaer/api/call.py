@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl
@@ -106,6 +106,11 @@ class Call:
         """The address of this host that the call came to."""
         server = self._scope.get("server")
         return server[0] if server else ""
+
+    @property
+    def header_fields(self) -> Iterable[tuple[bytes, bytes]]:
+        """Every header field as it came, names in lower case; a repeated one as often as it is there."""
+        return self._scope["headers"]
 
     def all_values(self, name: str) -> list[str]:
         """Return the values of a header field, in order, however often it is there. `name` is in lower case."""

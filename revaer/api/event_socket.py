@@ -17,7 +17,7 @@ from revaer.api.errors import ApiError, ClientGone, MalformedRequest, NotReady, 
 from revaer.api.event_writer import EventWriter, reset_fields
 from revaer.api.frames import SOCKET
 from revaer.api.problems import explain
-from revaer.api.replay import Feed, Start, parse_event_id
+from revaer.api.replay import Feed, Start, read_event_id
 from revaer.api.services import Services
 from revaer.api.settings import OFF_LOOP_BYTES
 from revaer.api.socket_ops import Op, Ping, Subscribe, parse_message, parse_op
@@ -149,7 +149,6 @@ class EventSocket:
             return
         self._has_begun.set()
         if isinstance(op, Subscribe):
-            parse_event_id(op.since, "/since")
             if self._call.principal is not None:
                 self._services.gate.count(self._call.principal, self._call)
             self._has_begun = trio.Event()
@@ -177,7 +176,7 @@ class EventSocket:
 
     async def _follow(self, asked: Subscribe) -> None:
         """Tell of one subscription until it ends; begin it anew when the catalogue does."""
-        since, reset = parse_event_id(asked.since, "/since"), ""
+        since, reset = read_event_id(asked.since), ""
         is_first = True
         while is_first or self._begins_anew:
             is_first = self._begins_anew = False

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData, State
 
 from revaer.api.errors import BodyTooLarge, InvalidBody, InvalidParam, MalformedRequest
-from revaer.api.settings import JSON_BYTES, METAINFO_BYTES, MULTIPART_BYTES
+from revaer.api.settings import JSON_BYTES, JSON_KEY_CHARS, METAINFO_BYTES, MULTIPART_BYTES, OFF_LOOP_BYTES
 
 if TYPE_CHECKING:
     from revaer.api.call import Call
@@ -28,6 +28,7 @@ PIECE_BYTES: Final = 64 * 1024
 """How much of a body is looked at at once."""
 
 _BOUNDARY_CHARS: Final = 70
+_PADDING_BYTES: Final = 128
 _PENDING_BYTES: Final = 4 * PIECE_BYTES
 """What may wait for the rest of it: the head of a part, or something that looks like the boundary."""
 
@@ -40,6 +41,11 @@ class Form:
 
     fields: tuple[tuple[str, str], ...]
     file: bytes | None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether looking at all of it would hold the event loop up."""
+        return len(self.file or b"") + sum(len(text) for _, text in self.fields) > OFF_LOOP_BYTES
 
     def digest(self) -> bytes:
         """Return the same for equal forms, whatever their boundary was."""
@@ -84,6 +90,7 @@ class FormReader:
         if not boundary or len(boundary) > _BOUNDARY_CHARS or not boundary.isascii():
             raise MalformedRequest("the content type of a multipart body names its boundary")
         self._decoder = MultipartDecoder(boundary.encode(), _PENDING_BYTES, max_parts=MAX_PARTS)
+        self._lines = _WholeBoundaries(boundary.encode())
         self._fields: list[tuple[str, bytearray]] = []
         self._file: bytearray | None = None
         self._part: bytearray | None = None
@@ -98,7 +105,9 @@ class FormReader:
             BodyTooLarge: a part of it is larger than it may be.
         """
         for start in range(0, len(piece), PIECE_BYTES):
-            self._take(piece[start : start + PIECE_BYTES])
+            if self._decoder.state is State.EPILOGUE:
+                return  # what follows the end of a form is no part of it (RFC 2046)
+            self._take(self._lines.pass_on(piece[start : start + PIECE_BYTES]))
 
     def finish(self) -> Form:
         """Return the form, now that the body has ended.
@@ -107,6 +116,7 @@ class FormReader:
             MalformedRequest: it is cut off, or has a field that is not UTF-8.
             InvalidBody: its file is empty.
         """
+        self._take(self._lines.rest())
         self._take(None)
         if not self._is_whole:
             raise MalformedRequest("the form is cut off")
@@ -151,8 +161,8 @@ class FormReader:
         self._file = self._part = bytearray()
 
     def _begin_field(self, name: str | None) -> None:
-        if not name:
-            raise MalformedRequest("a part of the form has no name")
+        if not name or len(name) > JSON_KEY_CHARS:
+            raise MalformedRequest("a part of the form has no name, or an endless one")
         self._part = bytearray()
         self._fields.append((name, self._part))
 
@@ -166,6 +176,43 @@ class FormReader:
         self._text_bytes += len(data)
         if self._text_bytes > JSON_BYTES:
             raise BodyTooLarge("the text of a form", JSON_BYTES)
+
+
+class _WholeBoundaries:
+    """Hands a body on so that no piece ends in the line of a boundary.
+
+    The decoder takes the beginning of such a line for contents where a piece ends right behind the boundary's text.
+
+    Args:
+        boundary: the text of the boundary.
+    """
+
+    def __init__(self, boundary: bytes) -> None:
+        self._line = b"--" + boundary
+        self._held = b""
+        self._is_line_start = True
+
+    def pass_on(self, piece: bytes) -> bytes:
+        """Return what may be looked at, now that this piece arrived too."""
+        data = self._held + piece
+        last_break = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._held = b""
+        if last_break >= 0 or self._is_line_start:
+            begun = data[last_break + 1 :]
+            if self._may_be_boundary(begun):
+                self._held = begun
+            self._is_line_start = not begun or bool(self._held)
+        return data[: len(data) - len(self._held)]
+
+    def rest(self) -> bytes:
+        """Return what was held back, now that the body has ended."""
+        return self._held
+
+    def _may_be_boundary(self, line: bytes) -> bool:
+        """Tell whether a line that is not whole may become that of a boundary, which may end in blanks."""
+        if len(line) <= len(self._line):
+            return self._line.startswith(line)
+        return line.startswith(self._line) and len(line) <= len(self._line) + _PADDING_BYTES
 
 
 def _text(name: str, content: bytearray) -> str:

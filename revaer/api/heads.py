@@ -25,8 +25,9 @@ def request_id_of(call: Call) -> str:
 
 def check_sizes(call: Call) -> None:
     """Refuse header fields that are too long. Raises: MalformedRequest."""
-    for name, value in call.headers.items():
+    for raw, value in call.header_fields:
         if len(value) > HEADER_BYTES:
+            name = raw.decode("latin-1")
             message = f"may have at most {HEADER_BYTES} bytes"
             raise MalformedRequest(f"the header {name} is too long", [InvalidParam(f"/header/{escape(name)}", message)])
 

@@ -145,10 +145,9 @@ def _database(services: Services) -> dict[str, Any]:
 
 
 def _events(services: Services) -> dict[str, Any]:
-    subscribers = services.bus.subscribers()
     return {
         "epoch": services.epoch,
         "seq": services.bus.seq,
-        "subscribers": len(subscribers),
-        "lagged": sum(subscriber.lagged for subscriber in subscribers),
+        "subscribers": len(services.bus.subscribers()),
+        "lagged": services.bus.lagged,
     }

@@ -174,8 +174,7 @@ class Once:
         kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == FORM_TYPE:
             form = await read_form(call)
-            is_large = len(form.file or b"") > OFF_LOOP_BYTES
-            return await self._lane.run(form.digest) if is_large else form.digest()
+            return await self._lane.run(form.digest) if form.is_large else form.digest()
         body = await call.keep_body(JSON_BYTES)
         whole = b"%s\n%s" % (kind.encode("latin-1", "replace"), body)
         if len(body) > OFF_LOOP_BYTES:

@@ -4,7 +4,8 @@ Two ways, by what the list is sorted by:
 
 * `added_at` never changes, so a page goes on behind the last torrent shown. Nothing is kept for it here.
 * Everything else may change while a client walks. The order is frozen when the walk begins, and pages cut it; walks
-  that begin while nothing but progress changed, and within `FRESH_SECONDS`, share one frozen order.
+  that begin while nothing but progress changed share one frozen order: for `FRESH_SECONDS`, or for as long as that
+  lasts where progress does not matter to the order.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from revaer.api.filters import TorrentFilter
 from revaer.api.readmodel import OrderKey, ReadModel
 from revaer.types import TorrentId, TorrentState, TorrentView
 
-CHUNK = 2000
+CHUNK = 1000
 """How many torrents are looked at between two checkpoints."""
 FRESH_SECONDS = 1.0
 KEPT_IDS = 2_000_000
@@ -44,6 +45,9 @@ SORTS: Mapping[str, Callable[[TorrentView], Any] | None] = {
     "state": lambda view: _STATE_RANK[view.state.kind],
 }
 """What a list can be sorted by. Equal torrents are in the default order; those without a name come last."""
+
+LASTING = frozenset({"name", "state"})
+"""The sorts to which progress does not matter. It matters to no filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,8 @@ class Pages:
             kept = self._walks.get(cursor.walk)
             if kept is None or kept.identity != query.identity:
                 refuse_cursor("this walk is no longer kept; begin again without a cursor")
+            if cursor.offset > len(kept.ids):
+                refuse_cursor("this is no cursor of this list")
             walk, at = kept, cursor.offset
             self._walks.move_to_end(walk.name)
         found: list[TorrentView] = []
@@ -176,7 +182,8 @@ class Pages:
         model = self._model
         newest = self._walks.get(self._newest.get(query.identity, ""))
         now = trio.current_time()
-        if newest is not None and newest.structure == model.structure and now - newest.made_at < FRESH_SECONDS:
+        is_due = query.sort not in LASTING and newest is not None and now - newest.made_at >= FRESH_SECONDS
+        if newest is not None and newest.structure == model.structure and not is_due:
             return newest
         structure, version = model.structure, model.version
         ids = await self._freeze(query)

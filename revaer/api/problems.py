@@ -17,6 +17,7 @@ from revaer.api.errors import InvalidParam
 from revaer.authoring import messages as authoring
 from revaer.config import messages as config
 from revaer.fsops import messages as fsops
+from revaer.journal.messages import JournalUnavailable
 from revaer.resume.messages import IntentConflict, StoreUnavailable
 from revaer.security import messages as security
 from revaer.session import messages as session
@@ -230,6 +231,7 @@ _EXPLANATIONS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     fsops.UnknownJob: _simple("not-found"),
     fsops.FsOpsUnavailable: _unavailable,
     fsops.FsOpsRefusal: _simple("conflict"),
+    JournalUnavailable: _unavailable,
     StoreUnavailable: _unavailable,
     IntentConflict: _simple("conflict"),
     authoring.SourceRefused: lambda error: Problem(

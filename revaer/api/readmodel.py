@@ -39,6 +39,8 @@ OrderKey: TypeAlias = tuple[float, TorrentId]
 
 CHUNK = 150
 """How many torrents are taken in between two checkpoints: about a millisecond."""
+FIGURES = 500
+"""The same for torrents of which only figures change."""
 BUFFER = 20_000
 DEPARTED = 10_000
 SNAPSHOT_SECONDS = 10.0
@@ -199,7 +201,8 @@ class ReadModel:
 
     def _advance(self, seq: int) -> None:
         self.seq = max(self.seq, seq)
-        self._advanced.unpark_all()
+        if self._advanced:
+            self._advanced.unpark_all()
 
     async def _apply(self, stamped: Stamped[Event]) -> None:
         match stamped.event:
@@ -223,7 +226,7 @@ class ReadModel:
             if view is not None:
                 self.version += 1
                 self.views[torrent_id] = fold(view, event, at)
-            if index % CHUNK == 0:
+            if index % FIGURES == 0:
                 await trio.lowlevel.checkpoint()
 
     def _put(self, view: TorrentView) -> None:

@@ -12,6 +12,7 @@ published, so that one who reads slowly costs no more memory than a page.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from dataclasses import dataclass
 from types import TracebackType
@@ -20,7 +21,6 @@ from typing import Final, Self, TypeAlias, TypeVar
 import trio
 
 from actors import ActorError, Lagged, Request, Stamped, Subscription
-from revaer.api.errors import InvalidParam, MalformedRequest
 from revaer.api.event_filter import EventFilter
 from revaer.api.services import Services
 from revaer.events import Event
@@ -35,6 +35,7 @@ ASK_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 0.25
 BEHIND_SECONDS: Final = 0.05
 
+_NOWHERE: Final = EventId(sys.maxsize, 0)
 NEVER_GIVEN: Final = "no event of this node has the given id"
 
 
@@ -66,23 +67,18 @@ Item: TypeAlias = Replayed | Stamped[Event] | Lagged | Reset
 """What a feed brings. Events from the journal are filtered; others only by their kind."""
 
 
-def parse_event_id(text: str | None, pointer: str) -> EventId | None:
-    """Read the id of an event.
+def read_event_id(text: str | None) -> EventId | None:
+    """Read the id of an event as a client gives it back. None and an empty text, as browsers have it, mean none.
 
-    Args:
-        text: what the client gave; None gives None.
-        pointer: where it stands.
-
-    Raises:
-        MalformedRequest: it is none.
+    Ids are opaque: what is none stands for an event that this node never gave, so that a reader which kept another
+    node's id, or damaged its own, gets a `reset` and goes on. A refusal would stop a browser's EventSource for good.
     """
-    if text is None:
+    if not text:
         return None
     try:
         return EventId.parse(text)
     except ValueError:
-        message = "should be the id of an event, as an earlier one came with"
-        raise MalformedRequest(f"{text[:60]!r} is no id of an event", [InvalidParam(pointer, message)]) from None
+        return _NOWHERE
 
 
 class Feed:

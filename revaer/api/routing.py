@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Map, PathConverter, Rule
 
 from revaer.api.call import Answer, Call
 from revaer.api.errors import MethodRefused, NoSuchRoute
@@ -37,6 +37,13 @@ class Route(Generic[S]):
     creates: bool = False
 
 
+class _Rest(PathConverter):
+    """The rest of a path, whatever it is: names may have slashes, and a line break in one is for the handler to refuse."""
+
+    regex = "(?s:.+?)"
+    part_isolating = False
+
+
 class Router(Generic[S]):
     """Finds routes.
 
@@ -49,7 +56,9 @@ class Router(Generic[S]):
             Rule(route.path.replace("{", "<").replace("}", ">"), methods=[route.method], endpoint=route)
             for route in routes
         ]
-        self._adapter = Map(rules, merge_slashes=False, redirect_defaults=False).bind("revaer")
+        self._adapter = Map(
+            rules, converters={"path": _Rest}, merge_slashes=False, redirect_defaults=False
+        ).bind("revaer")
 
     def match(self, path: str, method: str) -> tuple[Route[S], Mapping[str, str]]:
         """Return the route of a request and the variable parts of its path.

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, TypeAdapter
 
 from revaer.api import fields
+from revaer.api.call import escape
 from revaer.api.errors import BodyTooLarge, InvalidBody, InvalidParam, MalformedRequest
-from revaer.api.forms import Form
+from revaer.api.forms import OPTIONS_FIELD, Form
 from revaer.api.gaps import Gaps, gaps_of
 from revaer.api.json_text import parse_json
 from revaer.api.settings import METAINFO_BYTES, ApiSettings
@@ -94,6 +95,7 @@ class AddBody(fields.Body):
 _ADD: TypeAdapter[AddBody] = TypeAdapter(AddBody)
 _LISTS = frozenset({"tags", "trackers", "web_seeds", "include", "exclude"})
 _TEXTS = frozenset({"magnet", "id", "name", "comment", "download_dir", "storage_mode", "category"})
+_KNOWN = frozenset({*AddBody.model_fields, OPTIONS_FIELD})
 
 
 def parse_add(document: object, settings: ApiSettings, *, metainfo: bytes | None = None) -> AddTorrent:
@@ -132,16 +134,18 @@ def form_document(form: Form) -> Mapping[str, Any]:
         if name in _LISTS:
             document.setdefault(name, []).append(text)
         elif name in document:
-            raise MalformedRequest(f"the form's field {name[:60]!r} is there twice")
-        elif name in _TEXTS:
+            twice = InvalidParam(f"/{escape(name)}", "is there twice")
+            raise MalformedRequest("a field of the form is there twice", [twice])
+        elif name in _TEXTS or name not in _KNOWN:
             document[name] = text
         else:
             document[name] = _literal(name, text)
-    if "options" not in document:
+    if OPTIONS_FIELD not in document:
         return document
-    if len(document) > 1 or not isinstance(document["options"], dict):
-        raise MalformedRequest("the form's field 'options' is a JSON object, and then the only field beside the file")
-    options: Mapping[str, Any] = document["options"]
+    options: Mapping[str, Any] = document[OPTIONS_FIELD]
+    if len(document) > 1 or not isinstance(options, dict):
+        wrong = InvalidParam(f"/{OPTIONS_FIELD}", "should be a JSON object, and the only field beside the file")
+        raise MalformedRequest("a field of the form cannot be accepted", [wrong])
     return options
 
 
@@ -232,5 +236,5 @@ def _literal(name: str, text: str) -> Any:
     try:
         return parse_json(text.encode())
     except MalformedRequest as error:
-        message = f"the form's field {name[:60]!r} should be a number, true, false or JSON"
-        raise MalformedRequest(message, error.params) from error
+        wrong = InvalidParam(f"/{name}", "should be a number, true, false or JSON")
+        raise MalformedRequest("a field of the form cannot be read", [wrong]) from error

@@ -18,6 +18,7 @@ from revaer.api.once import Once
 from revaer.api.overview import Overview
 from revaer.api.pages import Pages
 from revaer.api.readmodel import ReadModel
+from revaer.api.rows import RowWriter
 from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.api.standing import Standing
 from revaer.api.streams import Streams
@@ -47,6 +48,7 @@ class Services:
         schemas: the JSON Schema of each document.
         listening: where the API listens.
         epoch: number of this start of the daemon.
+        rows: writes the torrents of lists and snapshots.
         frames: writes server-sent events.
         socket_frames: writes the same for WebSockets.
         limits: the global limits in force.
@@ -80,6 +82,7 @@ class Services:
     model: ReadModel
     pages: Pages
     overview: Overview
+    rows: RowWriter
     frames: FrameWriter
     socket_frames: FrameWriter
     streams: Streams

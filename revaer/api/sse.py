@@ -10,7 +10,7 @@ from revaer.api.errors import ClientGone
 from revaer.api.event_filter import EVENT_FILTERS, EventFilter, parse_event_filter
 from revaer.api.event_writer import EventWriter, reset_fields
 from revaer.api.frames import frame
-from revaer.api.replay import Feed, Start, parse_event_id
+from revaer.api.replay import Feed, Start, read_event_id
 from revaer.api.services import Services
 from revaer.api.settings import RETRY_MILLISECONDS
 from revaer.types import EventId
@@ -30,15 +30,8 @@ async def stream_events(call: Call, services: Services) -> Answer:
 
 
 def _last_event(call: Call, query: Mapping[str, str]) -> EventId | None:
-    """Return the last event that the reader had. The header wins: browsers send it when they come back.
-
-    Raises:
-        MalformedRequest: what it gives is no id.
-    """
-    last = call.headers.get("last-event-id")
-    if last:
-        return parse_event_id(last, "/header/last-event-id")
-    return parse_event_id(query.get("last_event_id"), "/query/last_event_id")
+    """Return the last event that the reader had. The header wins: browsers send it when they come back."""
+    return read_event_id(call.headers.get("last-event-id") or query.get("last_event_id"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import orjson
 import trio
 
 from revaer.api.bodies import JSON_TYPE, read_json, require_type
@@ -32,8 +34,8 @@ MOVE_SECONDS = 900.0
 REMOVE_SECONDS = 300.0
 INSPECT_SECONDS = 5.0
 
-ROWS_AT_ONCE = 200
-"""Rows that are written without a pause: about 2 ms."""
+ROWS_AT_ONCE = 500
+"""Rows that are written without a pause: about a millisecond."""
 
 LIST_QUERY = FILTERS | {"limit", "cursor", "sort", "fields"}
 NO_QUERY: frozenset[str] = frozenset()
@@ -50,25 +52,28 @@ async def list_torrents(call: Call, services: Services) -> Answer:
     tag = weak_tag(services.model.name, version, page.basis)
     if has_already(call, tag["etag"]):
         return Reply(200, headers=tag)  # becomes a 304; the rows need not be written for it
-    rows = await _rows(page.views, wanted)
-    document: dict[str, Any] = {"torrents": rows}
+    rows = await _rows(page.views, services.rows.write if wanted is None else partial(_trimmed, wanted=wanted))
+    rest: dict[str, Any] = {}
     if page.next is not None:
-        document["next"] = page.next
+        rest["next"] = page.next
     if services.model.loading:
-        document["loading"] = True
-    return json_reply(document, headers=tag)
+        rest["loading"] = True
+    end = b"," + orjson.dumps(rest)[1:] if rest else b"}"
+    return Reply(200, b'{"torrents":[%b]%b' % (rows, end), headers=tag)
 
 
-async def _rows(views: Sequence[TorrentView], wanted: frozenset[str] | None) -> list[dict[str, Any]]:
+async def _rows(views: Sequence[TorrentView], write: Callable[[TorrentView], bytes]) -> bytes:
     """Write a page's rows, and let others run meanwhile."""
-    rows: list[dict[str, Any]] = []
+    rows: list[bytes] = []
     for start in range(0, len(views), ROWS_AT_ONCE):
         if start:
             await trio.lowlevel.checkpoint()
-        for view in views[start : start + ROWS_AT_ONCE]:
-            row = torrent_document(view)
-            rows.append(row if wanted is None else {name: row[name] for name in row if name in wanted})
-    return rows
+        rows += map(write, views[start : start + ROWS_AT_ONCE])
+    return b",".join(rows)
+
+
+def _trimmed(view: TorrentView, wanted: frozenset[str]) -> bytes:
+    return orjson.dumps({name: value for name, value in torrent_document(view).items() if name in wanted})
 
 
 async def add_torrent(call: Call, services: Services) -> Answer:
@@ -143,7 +148,8 @@ async def select_files(call: Call, services: Services) -> Answer:
 async def _read_add(call: Call, services: Services) -> AddTorrent:
     if require_type(call, (JSON_TYPE, FORM_TYPE)) == FORM_TYPE:
         form = await read_form(call)
-        return parse_add(form_document(form), services.settings, metainfo=form.file)
+        asked = await services.lane.run(form_document, form) if form.is_large else form_document(form)
+        return parse_add(asked, services.settings, metainfo=form.file)
     document = await read_json(call, services)
     source = document.get("metainfo") if isinstance(document, dict) else None
     if isinstance(source, str) and len(source) > OFF_LOOP_BYTES:

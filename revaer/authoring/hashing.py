@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -145,6 +146,8 @@ def _read(work: Work, span: Span) -> Iterator[memoryview]:
     except FileNotFoundError as error:
         raise SourceChanged(place, "went away") from error
     except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise SourceChanged(place, "changed") from error  # it was a file, below directories
         raise SourceRefused(ROOT, what_is_wrong(error), path=place) from error
 
 

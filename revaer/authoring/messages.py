@@ -54,11 +54,11 @@ class SourceRefused(AuthoringRefusal):
 
 
 class SourceChanged(AuthoringRefusal):
-    """A file changed while it was hashed. `path` is absolute."""
+    """A file or directory changed while it was looked at. `path` is absolute."""
 
     def __init__(self, path: str, message: str) -> None:
         self.path = shown(path)
-        super().__init__(f"{self.path} {message} while it was hashed")
+        super().__init__(f"{self.path} {message} while it was looked at")
 
 
 class TooManyAtWork(AuthoringRefusal):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from revaer.authoring.messages import Recipe, SkippedFile, SourceChanged, SourceRefused, WorkAbandoned
-from revaer.confined import OutsideRoots, is_below, opened_directory, resolve_below, what_is_wrong
+from revaer.confined import OutsideRoots, is_below, opened_directory, resolve_below, shown, what_is_wrong
 from revaer.selection.messages import InvalidPattern, SelectFunction
 
 ROOT: Final = "/root_path"
@@ -42,11 +42,12 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file, with its path below the root as the torrent has it."""
+    """A file, with its path below the root as the torrent has it; `misnamed` says why no torrent can have that path."""
 
     path: str
     stamp: Stamp
     is_regular: bool = True
+    misnamed: str = ""
 
     @property
     def size(self) -> int:
@@ -110,10 +111,12 @@ def survey(recipe: Recipe, select: SelectFunction, secluded: Sequence[str], is_a
     if is_directory:
         found = _Walk(real, is_abandoned).files()
     else:
-        found = [FoundFile(_name(name, real), Stamp.of(status), stat.S_ISREG(status.st_mode))]
+        found = [FoundFile(name, Stamp.of(status), stat.S_ISREG(status.st_mode))]
+    if misnamed := _what_is_wrong_with(name):
+        raise SourceRefused(ROOT, misnamed, path=real)
     directory = real if is_directory else above or "/"
     files, skipped = _choose(recipe, select, found)
-    chosen = Survey(directory, _name(name, real), is_directory, files, skipped)
+    chosen = Survey(directory, name, is_directory, files, skipped)
     _check(chosen, secluded)
     return chosen
 
@@ -151,7 +154,9 @@ def _choose(
         raise SourceRefused(error.pointer, error.message) from error
     pairs = list(zip(found, decisions, strict=True))
     chosen = tuple(file for file, decision in pairs if decision.selected)
-    return chosen, tuple(SkippedFile(file.path, decision.rule) for file, decision in pairs if not decision.selected)
+    return chosen, tuple(
+        SkippedFile(shown(file.path), decision.rule) for file, decision in pairs if not decision.selected
+    )
 
 
 def _check(chosen: Survey, secluded: Sequence[str]) -> None:
@@ -161,6 +166,8 @@ def _check(chosen: Survey, secluded: Sequence[str]) -> None:
     own = [os.path.realpath(path) for path in secluded]
     for file in chosen.files:
         place = chosen.location(file)
+        if file.misnamed:
+            raise SourceRefused(ROOT, f"{file.misnamed}; rename or exclude it", path=place)
         if not file.is_regular:
             message = "is a link or a device, which no torrent has; exclude it"
             raise SourceRefused(ROOT, message, path=place)
@@ -182,54 +189,57 @@ class _Walk:
         """Return every file, and whatever else is no directory."""
         try:
             with opened_directory(self._real) as directory:
-                self._enter(directory, "", 0)
+                self._enter(directory, "", 0, "")
+        except FileNotFoundError as error:
+            raise SourceChanged(self._real, "changed") from error
         except OSError as error:
             raise SourceRefused(ROOT, what_is_wrong(error), path=self._real) from error
         return self._found
 
-    def _enter(self, directory: int, prefix: str, depth: int) -> None:
+    def _enter(self, directory: int, prefix: str, depth: int, misnamed: str) -> None:
         if depth > MAX_DEPTH:
             raise SourceRefused(ROOT, f"lies deeper than {MAX_DEPTH} directories", path=self._place(prefix))
         with os.scandir(directory) as listed:
             entries = sorted(listed, key=lambda entry: os.fsencode(entry.name))
         for entry in entries:
             _go_on(self._is_abandoned)
-            path = prefix + _name(entry.name, self._place(prefix + entry.name))
+            path = prefix + entry.name
+            wrong = misnamed or _what_is_wrong_with(entry.name)
             if entry.is_dir(follow_symlinks=False):
-                self._descend(directory, entry.name, path, depth)
+                self._descend(directory, path, depth, wrong)
             else:
-                self._note(path, entry)
+                self._note(path, entry, wrong)
 
-    def _descend(self, directory: int, name: str, path: str, depth: int) -> None:
+    def _descend(self, directory: int, path: str, depth: int, misnamed: str) -> None:
+        name = path.rpartition("/")[2]
         try:
             below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        except FileNotFoundError as error:
+            raise SourceChanged(self._place(path), "went away") from error
         except OSError as error:
             raise SourceRefused(ROOT, what_is_wrong(error), path=self._place(path)) from error
         try:
-            self._enter(below, f"{path}/", depth + 1)
+            self._enter(below, f"{path}/", depth + 1, misnamed)
         finally:
             os.close(below)
 
-    def _note(self, path: str, entry: os.DirEntry[str]) -> None:
+    def _note(self, path: str, entry: os.DirEntry[str], misnamed: str) -> None:
         if len(self._found) >= MAX_FILES:
             raise SourceRefused(ROOT, f"there are more than {MAX_FILES} files in it")
         status = entry.stat(follow_symlinks=False)
-        self._found.append(FoundFile(path, Stamp.of(status), stat.S_ISREG(status.st_mode)))
+        self._found.append(FoundFile(path, Stamp.of(status), stat.S_ISREG(status.st_mode), misnamed))
 
     def _place(self, path: str) -> str:
         return f"{self._real}/{path}"
 
 
-def _name(name: str, place: str) -> str:
-    """Return a name as the torrent has it. Raises SourceRefused for one that cannot have it."""
+def _what_is_wrong_with(name: str) -> str:
+    """Say why no torrent can have a name; nothing when one can, as far as can be told here."""
     try:
         name.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise SourceRefused(ROOT, "has a name that is not UTF-8", path=place) from error
-    if not unicodedata.is_normalized("NFC", name):
-        message = "has a name that is not in the composed form (NFC) that torrents have; rename it"
-        raise SourceRefused(ROOT, message, path=place)
-    return name
+    except UnicodeEncodeError:
+        return "has a name that is not UTF-8"
+    return "" if unicodedata.is_normalized("NFC", name) else "has a name that is not in the composed form (NFC)"
 
 
 def _go_on(is_abandoned: Callable[[], bool]) -> None:

@@ -45,8 +45,9 @@ def add(settings: Settings, ctx: click.Context, /, *, sources: tuple[str, ...], 
     """Add torrents.
 
     Each source is a magnet link, a .torrent file, a pattern such as 'new/*.torrent', or - for standard input (a
-    .torrent, or magnet links and files line by line). The command returns when the torrents are accepted for good: they
-    survive a crash from then on. A source that is refused does not keep the others out.
+    .torrent, or magnet links and files line by line). All of them are read first: a file that cannot be read, or is no
+    .torrent, ends the command before anything is added. One that the daemon refuses does not keep the others out. The
+    command returns when the torrents are accepted for good: they survive a crash from then on.
     """
     wanted = read_sources(sources)
     options = to_wire(given)

@@ -12,6 +12,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "files": ("revaer.cli.listing:files", "List the files of a torrent."),
         "peers": ("revaer.cli.peers:peers", "List the peers of a torrent."),
         "trackers": ("revaer.cli.trackers:trackers", "List, add and remove the trackers of a torrent."),
+        "pieces": ("revaer.cli.pieces:pieces", "Show which pieces of a torrent are there."),
         "select": ("revaer.cli.selecting:select", "Choose the files of a torrent."),
         "edit": ("revaer.cli.edit:edit", "Change the name, labels, limits and options of torrents."),
         "action": ("revaer.cli.acting:action", "Pause, resume, recheck, limit or move torrents."),

@@ -10,13 +10,13 @@ from revaer.cli import formats
 from revaer.cli.listing import STATE_STYLES
 from revaer.client import Event
 
-_ID_DIGITS = 8
+_KIND_WIDTH = 20
 
 
 def event_line(event: Event) -> Text:
     """Say when, what, to which torrent, and what changed."""
     when = f"{event.timestamp:%H:%M:%S}" if event.timestamp else "--:--:--"
-    about = "" if event.torrent_id is None else f" {formats.visible(event.torrent_id[-_ID_DIGITS:])}"
+    about = "" if event.torrent_id is None else f"  {formats.visible(event.torrent_id)}"
     return _line(event, when, about)
 
 
@@ -26,10 +26,9 @@ def dated_line(event: Event) -> Text:
 
 
 def _line(event: Event, when: str, about: str) -> Text:
-    line = Text.assemble((when, "dim"), "  ", (f"{formats.visible(event.kind):<18}", "bold"), (about, "cyan"))
-    words = _words(event)
-    if words:
-        line.append("  ").append_text(words)
+    kind = (f"{formats.visible(event.kind):<{_KIND_WIDTH}}", "bold")
+    line = Text.assemble((when, "dim"), "  ", kind, (about, "cyan"), "  ", _words(event))
+    line.rstrip()
     return line
 
 

@@ -150,7 +150,8 @@ def plan(settings: Settings, *, torrent: str) -> None:
     table = terminal.new_table("STEP", "ACTION", "REASON")
     for step in found.steps:
         table.add_row(formats.visible(step.name), formats.visible(step.action), terminal.flexible(step.reason))
-    terminal.show_table(table)
+    if found.steps:
+        terminal.show_table(table)
     if found.problem is not None:
         terminal.say(Text(f"It would fail: {formats.visible(_error(found.problem))}", style="bold red"))
 

@@ -13,26 +13,40 @@ from revaer.cli import formats, terminal
 from revaer.cli.failures import Failure
 from revaer.cli.invocation import converse
 from revaer.cli.settings import Settings, global_options, pass_settings
+from revaer.cli.target import public_target
 from revaer.client import Client, Health
 
 HEALTH_STYLES = {"ok": "green", "up": "green", "starting": "yellow", "degraded": "yellow", "down": "bold red"}
 
 
 @click.command()
+@click.option("--live", is_flag=True, help="Only ask whether the process answers, for probes; needs no key.")
 @global_options(leading=False)
 @click.pass_context
 @pass_settings
-def health(settings: Settings, ctx: click.Context) -> None:
+def health(settings: Settings, ctx: click.Context, *, live: bool) -> None:
     """Ask the daemon how it is.
 
-    Ends with 3 when the daemon cannot serve; a degraded one still serves.
+    Ends with 3 when the daemon cannot serve; a degraded one still serves. With --live it ends with 0 as soon as the
+    process answers, whatever state it is in: restart what does not.
     """
+    if live:
+        _show_life(settings)
+        return
     report = converse(settings, Client.health)
     if settings.as_json:
         terminal.show_json(report.document)
     else:
         show_health(report)
     ctx.exit(0 if report.serving else Failure.exit_code)
+
+
+def _show_life(settings: Settings) -> None:
+    uptime = converse(settings, Client.live, target=public_target(settings))
+    if settings.as_json:
+        terminal.show_json({"status": "live", "uptime": uptime})
+    else:
+        terminal.say(f"live, up {formats.duration(uptime)}")
 
 
 def show_health(report: Health) -> None:

@@ -39,10 +39,23 @@ Each command has its own help: revaer add --help. Documents of --output json are
 """
 
 
+def _show_version(ctx: click.Context) -> None:
+    if not ctx.resilient_parsing:
+        click.echo(f"revaer, version {revaer.__version__}")
+        ctx.exit()
+
+
 @click.group(
     cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(revaer.__version__, prog_name="revaer")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _param, asked: _show_version(ctx) if asked else None,
+    help="Show the version and exit.",
+)
 @global_options(leading=True)
 def cli() -> None:
     """A torrent daemon that loses nothing, and the commands that talk to it.

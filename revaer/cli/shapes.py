@@ -25,6 +25,10 @@ SHAPES: Mapping[str, str] = {
     "trackers add": f"{_TRACKERS}.",
     "trackers rm": f"{_TRACKERS}.",
     "trackers set": f"{_TRACKERS}.",
+    "pieces": (
+        "`{count, piece_length, have_count, have, availability?}`; `have` is base64, one bit per piece, the first the "
+        "highest."
+    ),
     "select": "The torrent with its `files`.",
     "edit": "The torrent. For several: `{results: [{id, torrent} | {id, problem}]}`.",
     "action": (
@@ -75,7 +79,7 @@ SHAPES: Mapping[str, str] = {
     "setup": "`{snapshot, api_key_id, api_key_expires_at, credentials}`.",
     "setup start": "`{token, expires_at}`.",
     "setup complete": "`{snapshot, api_key_id, api_key_expires_at, credentials}`.",
-    "health": "The answer of `GET /health/full`.",
+    "health": "The answer of `GET /health/full`; with `--live` that of `GET /health/live`.",
     "browse": "`{path?, parent?, entries: […], next?}`, as `GET /v1/fs/browse` answers.",
     "metrics": (
         "`{metrics: [{name, type, help, samples: [{name, labels, value}]}]}`; values without a number are text."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from revaer.cli.failures import Failure
@@ -101,6 +101,22 @@ def announced_target(settings: Settings) -> Target:
         announced_pid=pid,
         keyless=True,
     )
+
+
+def public_target(settings: Settings) -> Target:
+    """Find the daemon as `find_target` does, for a call that needs no key.
+
+    A credentials file that cannot be used does not hinder a probe, which may run as another user.
+
+    Raises:
+        Failure: nothing leads to a daemon.
+        InvalidAddress: the named address is none.
+    """
+    try:
+        found = find_target(settings)
+    except Failure:
+        return announced_target(settings)
+    return replace(found, api_key=None, key_file=None, keyless=True)
 
 
 def _nobody(settings: Settings, directory: DataDirectory) -> Failure:

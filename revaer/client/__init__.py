@@ -27,7 +27,7 @@ from revaer.client.keys import UNSET, IssuedKey, Key, RateLimit, Unset
 from revaer.client.labels import LabelKind
 from revaer.client.link import InvalidKey
 from revaer.client.logs import LogLine, LogStream
-from revaer.client.looks import Peer, PieceMap, Tracker
+from revaer.client.looks import Availability, Peer, PieceMap, Tracker
 from revaer.client.many import Outcome, add_body
 from revaer.client.mirror import Mirror
 from revaer.client.models import Component, Figures, Health, Page, Rows, Ticket, Torrent, TorrentDetail, TorrentFile
@@ -49,6 +49,7 @@ __all__ = [
     "UNSET",
     "AddOptions",
     "AmbiguousPrefix",
+    "Availability",
     "Backoff",
     "Change",
     "Client",

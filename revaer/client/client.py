@@ -332,6 +332,11 @@ class Client:
             raise problem_of(response)
         return Health.read(document)
 
+    async def live(self) -> float:
+        """Ask whether the process answers, for probes; needs no key. Answers for how many seconds it has run."""
+        answer = documents.as_document(await self._exchange.json("GET", "/health/live"), "the sign of life")
+        return documents.number(answer, "uptime")
+
     async def metrics(self) -> str:
         """Fetch the metrics in Prometheus' text format."""
         return (await self._exchange.accepted("GET", "/metrics")).text

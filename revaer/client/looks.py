@@ -88,12 +88,37 @@ class Tracker:
 
 
 @dataclass(frozen=True, slots=True)
+class Availability:
+    """How many of the connected peers have the pieces; `missing` is how many pieces none of them has."""
+
+    least: int
+    most: int
+    average: float
+    missing: int
+
+    @classmethod
+    def read(cls, value: object) -> Availability:
+        """Read the numbers. Raises InvalidAnswer."""
+        document = documents.as_document(value, "`availability`")
+        return cls(
+            least=documents.whole(document, "min"),
+            most=documents.whole(document, "max"),
+            average=documents.number(document, "average"),
+            missing=documents.whole(document, "missing"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PieceMap:
-    """Which pieces are there. `have` has one bit per piece, the first one is the highest bit of the first byte."""
+    """Which pieces are there. `have` has one bit per piece, the first one is the highest bit of the first byte.
+
+    `availability` is `None` when nothing is known of peers, such as after completion.
+    """
 
     count: int
     piece_length: int
     have_count: int
+    availability: Availability | None
     have: bytes = field(repr=False)
     document: Document = field(repr=False)
 
@@ -109,6 +134,11 @@ class PieceMap:
             count=documents.whole(document, "count"),
             piece_length=documents.whole(document, "piece_length"),
             have_count=documents.whole(document, "have_count"),
+            availability=Availability.read(document["availability"]) if "availability" in document else None,
             have=have,
             document=document,
         )
+
+    def has(self, piece: int) -> bool:
+        """Tell whether a piece is there, counted from 0."""
+        return piece < 8 * len(self.have) and bool(self.have[piece // 8] & 0x80 >> piece % 8)

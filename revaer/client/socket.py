@@ -21,7 +21,6 @@ from revaer.client.link import Link, problem_document
 from revaer.client.queries import EventFilter
 from revaer.client.snapshot import Chunks, Snapshot
 from revaer.client.stream import Event, Lagged, Reset, is_repeated
-from revaer.client.wire import Wire
 
 PATH: Final = "/v1/events/ws"
 PING_SECONDS: Final = 20.0
@@ -53,6 +52,8 @@ class EventSocket:
         backoff: Backoff | None = None,
         on_notice: Callable[[Notice], None] | None = None,
     ) -> None:
+        from revaer.client.wire import Wire  # noqa: PLC0415 (the WebSocket library is for those who open one)
+
         self.position = since
         self._wanted = wanted
         self._snapshot = snapshot

@@ -13,6 +13,7 @@ from revaer.daemon.environment import Environment, read_environment
 from revaer.daemon.errors import DaemonError, UsageError
 from revaer.daemon.logs import Logs
 from revaer.daemon.node import Node
+from revaer.daemon.open_files import allow_many_open_files
 from revaer.daemon.options import ServeOptions
 
 log = structlog.get_logger("revaer.daemon")
@@ -29,6 +30,7 @@ def serve(options: ServeOptions) -> int:
         0 after an orderly stop; 2 when what was asked for is wrong; 3 when it could not start or had to give up.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    allow_many_open_files()
     environment = read_environment()
     try:
         return _serve(options, environment)

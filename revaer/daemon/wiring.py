@@ -49,6 +49,7 @@ from revaer.session.simulated import open_simulated
 from revaer.telemetry.metrics import Metrics
 from revaer.throttle.actor import ThrottleGovernor
 from revaer.throttle.alarms import Alarms
+from revaer.throttle.guardrails import GUARDRAILS
 from revaer.throttle.messages import ThrottleMessage
 
 log = structlog.get_logger("revaer.daemon")
@@ -64,6 +65,7 @@ def children(parts: Parts) -> tuple[ChildSpec, ...]:
     """List the children in start order; each is handed just the refs it may ask, and stop goes in reverse."""
     refs = Refs()
     in_force = InForce(refs.config)
+    parts.metrics.expect(actors=refs.mailboxes(), guardrails=GUARDRAILS)
     alarms = Alarms(parts.bus, on_trip=parts.metrics.guardrail_tripped)
     processing = FsOpsSettingsReader(refs.config, in_force)
     bench = Workbench()

@@ -137,8 +137,8 @@ def _check_names(fields: Mapping[bytes, Value], metainfo: Metainfo) -> None:
     for name, entry in zip(texts(mapped), (entry for entry in metainfo.files), strict=False):
         if name and not entry.pad and name.replace("\\", "/") != f"{root}{entry.path}":
             raise Unusable(
-                f"its files were renamed in qBittorrent ({name!r} is {root}{entry.path!r} in the torrent): rename them back "
-                "there, or set the content layout to original, and import again"
+                f"its files were renamed in qBittorrent ({name!r} is {root}{entry.path!r} in the torrent): rename them "
+                "back there, or set the content layout to original, and import again"
             )
 
 

@@ -111,8 +111,8 @@ def _check_names(fields: Mapping[bytes, Value], metainfo: Metainfo) -> None:
                 renamed = given
     if renamed:
         raise Unusable(
-            f"it was renamed in Transmission ({renamed!r}): give it the name of its .torrent there, {metainfo.name!r}, and "
-            "import again"
+            f"it was renamed in Transmission ({renamed!r}): give it the name of its .torrent there, {metainfo.name!r}, "
+            "and import again"
         )
 
 

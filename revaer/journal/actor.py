@@ -112,6 +112,8 @@ class JournalActor(Actor[JournalMessage]):
             backlog=backlog,
             render=self._render,
             on_entry=writer.look,
+            # A writer that writes makes room in time. One that cannot must not hold up what readers get from here.
+            has_room=lambda: backlog.is_ample or not writer.is_well,
         )
         self._reader = Reader(
             store=store,

@@ -71,6 +71,11 @@ class Backlog:
         firsts = (*(entry.id for entry in islice(entries, 1)), *(gap.first for gap in self.gaps()))
         return min(firsts, default=None)
 
+    @property
+    def is_ample(self) -> bool:
+        """Whether there is room for much more."""
+        return 2 * len(self) < self._bounds.events and 2 * self.bytes < self._bounds.bytes
+
     def gaps(self) -> tuple[Gap, ...]:
         """Return the gaps that are not durable yet."""
         return (*self._gaps_in_hand, *self._gaps)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from revaer.journal.messages import Gap
 from revaer.types import EventId
-
-END_OF_EPOCH: Final = 2**63 - 1
-"""As a number of an event: behind every event that its epoch ever had, known or not."""
 
 
 class Gaps:

@@ -18,8 +18,9 @@ from revaer.types import EventId
 
 log = structlog.get_logger("revaer.journal")
 
-BUFFER: Final = 20_000
-"""Events that may wait to be taken in: a start lists every torrent."""
+BUFFER: Final = 100_000
+"""Events that may wait to be taken in: a start lists every torrent. They are not written down yet, and cost little."""
+PAUSE_SECONDS: Final = 0.01
 SLICE_SECONDS: Final = 0.0005
 """How long events are taken in before others get their turn."""
 
@@ -38,6 +39,7 @@ class Intake:
         backlog: where entries go.
         render: writes an event as JSON, as streams carry it.
         on_entry: called after each.
+        has_room: whether more is to be taken in now; what waits on the bus costs less than an entry.
         clock: monotonic seconds.
     """
 
@@ -50,6 +52,7 @@ class Intake:
         backlog: Backlog,
         render: Callable[[Stamped[Event]], bytes],
         on_entry: Callable[[], None],
+        has_room: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = trio.current_time,
     ) -> None:
         self._bus = bus
@@ -57,6 +60,7 @@ class Intake:
         self._backlog = backlog
         self._render = render
         self._on_entry = on_entry
+        self._has_room = has_room
         self._clock = clock
         self._taken = since
         self._missed = 0
@@ -73,9 +77,11 @@ class Intake:
             while await self._subscription.wait():
                 self.drain(SLICE_SECONDS)
                 await trio.lowlevel.checkpoint()
+                while not self._has_room():
+                    await trio.sleep(PAUSE_SECONDS)
 
     def drain(self, within: float) -> None:
-        """Take in what is there, for about so many seconds."""
+        """Take in what is there, for about so many seconds, and no more than there is room for."""
         until = self._clock() + within
         while (item := self._subscription.try_next()) is not None:
             if isinstance(item, Lagged):
@@ -84,7 +90,7 @@ class Intake:
                 continue
             self._note_lag(item)
             self._take(item)
-            if self._clock() > until:
+            if self._clock() > until or not self._has_room():
                 return
 
     def _subscribe(self, since: int) -> Subscription[Event]:

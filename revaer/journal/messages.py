@@ -8,6 +8,9 @@ from typing import TypeAlias
 from actors import Refused, Request
 from revaer.types import EventId, TorrentId, TorrentState
 
+END_OF_EPOCH = 2**63 - 1
+"""As a number of an event: behind every event that its epoch ever had, known or not."""
+
 PAGE_EVENTS = 500
 """How many events one page of a replay has at most: what is read and handed over in one go."""
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
+
+CLOSE_ENOUGH: Final = 0.001
+"""Seconds that nobody waits for: the clock may not even tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Batching:
             return math.inf
         if events >= self.events or bytes >= self.bytes:
             return 0.0
-        return max(0.0, self.seconds - waited)
+        left = self.seconds - waited
+        return left if left > CLOSE_ENOUGH else 0.0
 
 
 @dataclass(frozen=True, slots=True)

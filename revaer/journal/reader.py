@@ -16,8 +16,8 @@ from revaer.database.messages import DatabaseError
 from revaer.journal.backlog import Backlog
 from revaer.journal.chronicle import Chronicle
 from revaer.journal.entries import Entry, is_selected
-from revaer.journal.gaps import END_OF_EPOCH
 from revaer.journal.messages import (
+    END_OF_EPOCH,
     PAGE_EVENTS,
     BeginReplay,
     EventPage,

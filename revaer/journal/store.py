@@ -8,8 +8,7 @@ from typing import Final, Protocol
 from revaer.database.messages import Database, Row, Transaction
 from revaer.journal import queries
 from revaer.journal.backlog import Batch
-from revaer.journal.gaps import END_OF_EPOCH
-from revaer.journal.messages import Gap, JournaledEvent, Selection
+from revaer.journal.messages import END_OF_EPOCH, Gap, JournaledEvent, Selection
 from revaer.journal.queries import NODE
 from revaer.types import EventId, TorrentId
 

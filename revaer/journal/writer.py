@@ -115,6 +115,11 @@ class Writer:
             log.warning("journal_not_closed", reason=str(error))
 
     @property
+    def is_well(self) -> bool:
+        """Whether the last try to write did not fail."""
+        return self._chronicle.is_open and not self._failures
+
+    @property
     def durable(self) -> int:
         """Number of an event up to which everything is durable, or recorded as missing."""
         first = self._backlog.first

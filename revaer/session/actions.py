@@ -35,7 +35,7 @@ from revaer.session.progress import ProgressDesk
 from revaer.session.saving import RecordKeeper
 from revaer.session.storage import StorageWatch
 from revaer.session.torrent import Torrent
-from revaer.types import TorrentOptions, TorrentView
+from revaer.types import TorrentId, TorrentOptions, TorrentView
 
 log = structlog.get_logger(__name__)
 
@@ -239,6 +239,22 @@ class ActionDesk:
         options = replace(torrent.options, queue_position=place)
         await self._wish(torrent, options, lambda: self._core.engine.set_queue_position(torrent.id, position))
         self._core.catalogue.amend(torrent, queue_position=place)
+
+    async def keep_place(self, torrent_id: TorrentId, place: int | None) -> TorrentView:
+        """Make a place in the queue durable, without the engine; it is brought there with others.
+
+        Raises:
+            UnknownTorrent, ActionRefused, SessionUnavailable: as `act`.
+        """
+        async with self._core.turn(torrent_id) as torrent:
+            await self._fetch(torrent)
+            if place != torrent.options.queue_position:
+                options = replace(torrent.options, queue_position=place)
+                await self._core.intents.update(torrent, options=options)
+                torrent.options = options
+                self._records.want(torrent)
+                self._core.catalogue.amend(torrent, queue_position=place)
+            return torrent.view
 
     def _place(self, torrent: Torrent, position: int | str) -> int:
         """Say a wished place as a number, from what the engine said last."""

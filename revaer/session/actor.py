@@ -150,6 +150,8 @@ class SessionActor(Actor[SessionMessage]):
         """Answer at once from memory, or start the work and answer when it is done."""
         parts = self._running
         match message:
+            case Inspect() if (detail := parts.selecting.at_hand(message)) is not None:
+                return answer(message, detail)
             case AddTorrent() | RemoveTorrent() | Act() | Select() | ConnectPeer() | Inspect():
                 return later(message, traced(message.request_id, self._work_of(message)))
             case Reprocess() | ReadJobSpec():

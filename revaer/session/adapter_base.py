@@ -23,6 +23,7 @@ class AdapterBase:
 
     _library: Any
     _lane: BlockingLane
+    _entering: BlockingLane
     _roster: Roster
     _desk: Desk
     _pump: Pump

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from revaer.session.adapter_base import AdapterBase
@@ -10,6 +11,13 @@ from revaer.session.checks import check_peer, check_peers, check_piece, check_pl
 from revaer.session.engine_tuning import tiers
 from revaer.session.port import EngineRefused, Rates
 from revaer.types import TorrentId
+
+
+def _place_each(works: Sequence[tuple[Any, str]]) -> None:
+    """Tell the engine each move; in a worker, since there may be thousands."""
+    for handle, place in works:
+        with suppress(RuntimeError):  # the handle died
+            getattr(handle, f"queue_position_{place}")()
 
 
 class ChangingCalls(AdapterBase):
@@ -72,10 +80,10 @@ class ChangingCalls(AdapterBase):
 
     async def set_super_seeding(self, torrent_id: TorrentId, *, enable: bool) -> None:
         """See `Engine.set_super_seeding`."""
+        entry = self._entry(torrent_id)
+        entry.super_seeding = enable
         flag = self._library.super_seeding
-        await self._change(
-            self._entry(torrent_id), lambda handle: (handle.set_flags if enable else handle.unset_flags)(flag)
-        )
+        await self._change(entry, lambda handle: (handle.set_flags if enable else handle.unset_flags)(flag))
 
     async def set_pex(self, torrent_id: TorrentId, *, enable: bool) -> None:
         """See `Engine.set_pex`."""
@@ -160,6 +168,15 @@ class ChangingCalls(AdapterBase):
                 handle.queue_position_down()
 
         await self._change(entry, place)
+
+    async def move_in_queue(self, steps: Sequence[tuple[TorrentId, str]]) -> None:
+        """See `Engine.move_in_queue`."""
+        self._check_open()
+        entries = {entry.torrent_id: entry for entry in self._roster.present({key for key, _ in steps})}
+        works = [(entries[key], str(check_place(place))) for key, place in steps if key in entries]
+        if works:
+            await self._entering.run(_place_each, [(entry.handle, place) for entry, place in works])
+            await self._change(works[-1][0])
 
     async def move(self, torrent_id: TorrentId, download_dir: str) -> None:
         """See `Engine.move`."""

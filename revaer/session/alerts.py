@@ -49,7 +49,9 @@ Consumed: TypeAlias = "Iterable[Any] | None"
 
 
 class Library(Protocol):
-    """What is needed of the engine's library."""
+    """What is needed of the engine's library; `super_seeding` is its flag for that."""
+
+    super_seeding: int
 
     def record(self, parameters: Any) -> bytes:
         """Write a fast-resume record."""
@@ -119,6 +121,7 @@ class Alerts:
             "save_resume_data_alert": self._on_record,
             "save_resume_data_failed_alert": self._on_record_failed,
             "torrent_finished_alert": self._on_finished,
+            "torrent_checked_alert": self._on_checked,
             "file_error_alert": self._on_file_error,
             "alerts_dropped_alert": self._on_dropped,
             "listen_succeeded_alert": self._on_listening,
@@ -285,6 +288,13 @@ class Alerts:
             entry.handle.flush_cache()
         if not entry.choosing:
             self._desk.emit(DownloadFinished(entry.torrent_id))
+
+    def _on_checked(self, alert: Any) -> None:
+        # The engine forgets super seeding when it finds that something is missing; it is wanted for later.
+        entry = self._entry(alert)
+        if entry is not None and entry.super_seeding:
+            entry.handle.set_flags(self._library.super_seeding)
+        self._on_other(alert)
 
     def _on_file_error(self, alert: Any) -> None:
         entry = self._entry(alert)

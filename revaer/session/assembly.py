@@ -219,7 +219,13 @@ class Assembly:
         """Make the desks that take requests about many torrents."""
         self.bulk = BulkDesk(self.core, on_added=lambda _: self.progress.ask_soon())
         jobs = Jobs(self._spawn, limit=AT_ONCE)
-        self.crowd = CrowdDesk(self.core, jobs, act=self.actions.act, remove=self.removing.remove)
+        self.crowd = CrowdDesk(
+            self.core,
+            jobs,
+            act=self.actions.act,
+            remove=self.removing.remove,
+            keep_place=self.actions.keep_place,
+        )
 
     def start(self) -> None:
         """Start the background tasks."""

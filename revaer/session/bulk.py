@@ -47,7 +47,7 @@ from revaer.types import TorrentId, TorrentView, new_torrent_id
 
 T = TypeVar("T")
 
-PORTION: Final = 100
+PORTION: Final = 250
 """How many torrents go the way together."""
 
 AT_ONCE: Final = 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -25,7 +25,7 @@ from revaer.session.queueing import moves
 from revaer.session.serial import Jobs
 from revaer.types import TorrentId, TorrentView
 
-AT_ONCE: Final = 64
+AT_ONCE: Final = 256
 """How many torrents are acted on at the same time: what is durable then shares one commit."""
 
 
@@ -37,6 +37,7 @@ class CrowdDesk:
         jobs: runs what is done, whether somebody still waits for it or not.
         act: does one action on one torrent.
         remove: removes one torrent.
+        keep_place: makes the place of one torrent in the queue durable.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class CrowdDesk:
         *,
         act: Callable[[Act], Awaitable[TorrentView]],
         remove: Callable[[RemoveTorrent], Awaitable[None]],
+        keep_place: Callable[[TorrentId, int | None], Awaitable[TorrentView]],
     ) -> None:
         self._core = core
         self._jobs = jobs
         self._act = act
         self._remove = remove
+        self._keep_place = keep_place
 
     async def act(self, request: ActOnMany) -> tuple[Done, ...]:
         """Do an action on many torrents; return for each its view, None when it is gone, or why it was refused.
@@ -80,31 +83,53 @@ class CrowdDesk:
             run.settle(torrent_id, error)
 
     async def _queue(self, run: _Run, action: Queue) -> None:
-        """Take places in the queue one after the other; a torrent is done with its last move."""
+        """Take places in the queue together: what becomes of each is durable first, then the engine moves all."""
         core = self._core
         try:
-            statuses = await core.gate.call(core.engine.statuses(run.ids))
+            statuses = await core.gate.call(core.engine.statuses([torrent.id for torrent in core.catalogue]))
         except SessionRefusal as error:
-            for torrent_id in run.ids:
-                run.settle(torrent_id, error)
+            run.settle_all(error)
             return
-        known = (torrent.status.queue_position for torrent in core.catalogue if torrent.status is not None)
-        places = {status.torrent_id: status.queue_position for status in statuses}
-        planned = moves(run.ids, action.position, places, last=max((*places.values(), *known), default=0))
-        last_move = {torrent_id: at for at, (torrent_id, _) in enumerate(planned)}
-        for torrent_id in [key for key in run.ids if key not in last_move]:
+        ranked = sorted((status.queue_position, status.torrent_id) for status in statuses if status.queue_position >= 0)
+        planned = moves(run.ids, action.position, [torrent_id for _, torrent_id in ranked])
+        for torrent_id in [key for key in run.ids if key not in planned.places]:
             torrent = core.catalogue.get(torrent_id)
             run.settle(torrent_id, UnknownTorrent(torrent_id) if torrent is None else torrent.view)
-        for at, (torrent_id, position) in enumerate(planned):
-            outcome = await self._place(torrent_id, position)
-            if last_move[torrent_id] == at:
-                run.settle(torrent_id, outcome)
-
-    async def _place(self, torrent_id: TorrentId, position: int | str) -> Done:
+        before = {key: self._wish_of(key) for key in planned.places}
+        kept = await self._keep_places(run, planned.places)
+        steps = [(key, place) for key, place in planned.steps if key in kept or key not in planned.places]
         try:
-            return await self._act(Act(torrent_id, Queue(position)))
+            if kept:
+                await core.gate.call(core.engine.move_in_queue(steps), within=core.timing.engine_files)
         except SessionRefusal as error:
-            return error
+            await self._keep_places(_Run(tuple(kept)), {key: before[key] for key in kept})
+            run.settle_all(error)
+            return
+        for torrent_id in kept:
+            torrent = core.catalogue.get(torrent_id)
+            run.settle(torrent_id, UnknownTorrent(torrent_id) if torrent is None else torrent.view)
+
+    async def _keep_places(self, run: _Run, places: Mapping[TorrentId, int | None]) -> dict[TorrentId, None]:
+        """Make places durable; return whose are, and settle the others."""
+        kept: dict[TorrentId, None] = {}
+        waiting = iter(places.items())
+
+        async def work() -> None:
+            for torrent_id, place in waiting:
+                try:
+                    await self._keep_place(torrent_id, place)
+                    kept[torrent_id] = None
+                except SessionRefusal as error:
+                    run.settle(torrent_id, error)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(AT_ONCE, len(places))):
+                nursery.start_soon(work)
+        return kept
+
+    def _wish_of(self, torrent_id: TorrentId) -> int | None:
+        torrent = self._core.catalogue.get(torrent_id)
+        return None if torrent is None else torrent.options.queue_position
 
 
 class _Run:
@@ -124,6 +149,11 @@ class _Run:
         self.open.pop(torrent_id, None)
         if not self.open:
             self.done.set()
+
+    def settle_all(self, outcome: Done) -> None:
+        """Note that the same became of all that are open."""
+        for torrent_id in [*self.open]:
+            self.settle(torrent_id, outcome)
 
     def outcome(self, torrent_id: TorrentId) -> Done:
         """Return what became of a torrent."""

@@ -51,7 +51,7 @@ def check_root(name: str) -> None:
     """
     folded = name.casefold()
     if folded == RESERVED_ROOT or folded.startswith(RESERVED_ROOT + "."):
-        raise InvalidMetainfo(f"the name {shown(name)} is reserved")
+        raise InvalidMetainfo(f"the name {shown(name)} is reserved: the post-processing keeps its work there")
 
 
 def safe_path(elements: Sequence[bytes]) -> str:

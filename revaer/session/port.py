@@ -173,6 +173,10 @@ class Engine(Protocol):
     async def set_queue_position(self, torrent_id: TorrentId, position: int | str) -> None:
         """Place in the engine's queue: a number from 0, or `top`, `bottom`, `up`, `down`."""
 
+    async def move_in_queue(self, steps: Sequence[tuple[TorrentId, str]]) -> None:
+        """Move torrents in the queue, one after the other, to `top`, `bottom`, `up` or `down`; those that are not here
+        are passed over. Answers when all is applied."""
+
     async def move(self, torrent_id: TorrentId, download_dir: str) -> None:
         """Move the payload; answers when it is moved. Raises EngineRefused when a file is in the way or the disk
         refuses."""

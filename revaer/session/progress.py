@@ -18,8 +18,8 @@ from revaer.types import Progress, StateView, TorrentId, TorrentState
 SLICE = 0.0005
 """Seconds of work between two looks at the event loop."""
 
-PORTION = 1_000
-"""How many torrents one batch of figures holds at most: publishing it is one step."""
+PORTION = 250
+"""How many torrents one batch of figures holds at most: publishing it is one step, and so is what some readers do."""
 
 _AT_REST = frozenset({TorrentState.STOPPED, TorrentState.COMPLETED})
 
@@ -148,23 +148,24 @@ class ProgressDesk:
     def _state(self, torrent: Torrent) -> tuple[TorrentState, str | None]:
         if torrent.fault is not None:
             return TorrentState.FAILED, torrent.fault.message
+        status = torrent.status
+        if status is not None and status.error is not None:
+            return TorrentState.FAILED, f"the engine stopped it ({status.error}): resume it to try again"
+        kind, message = shown_state(torrent, self._kind(torrent))
+        return kind, torrent.pause_reason if message is None and kind in _AT_REST else message
+
+    def _kind(self, torrent: Torrent) -> TorrentState:
+        """Return what it does in the engine: until the engine's first word, what it will do."""
         status, options = torrent.status, torrent.options
         announced = torrent.view.descriptor.completed_at is not None
-        if status is None:
-            return shown_state(
-                torrent,
-                expected_state(
-                    paused=options.paused,
-                    queued=options.auto_managed,
-                    announced=announced,
-                    has_metadata=torrent.has_metadata,
-                ),
-            )
-        if status.error is not None:
-            return TorrentState.FAILED, f"the engine stopped it ({status.error}): resume it to try again"
-        kind = derive_state(status, paused=options.paused, announced=announced, rechecking=torrent.is_rechecking)
-        kind, message = shown_state(torrent, kind)
-        return kind, torrent.pause_reason if message is None and kind in _AT_REST else message
+        if status is not None:
+            return derive_state(status, paused=options.paused, announced=announced, rechecking=torrent.is_rechecking)
+        return expected_state(
+            paused=options.paused,
+            queued=options.auto_managed,
+            announced=announced,
+            has_metadata=torrent.has_metadata,
+        )
 
     def _show_figures(self, torrent: Torrent) -> None:
         if torrent.status is None:

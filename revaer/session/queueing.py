@@ -3,38 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from revaer.types import TorrentId
 
-Move: TypeAlias = tuple[TorrentId, int | str]
-"""A torrent and where it goes next: a number, or one of `top`, `bottom`, `up`, `down`."""
+Move: TypeAlias = tuple[TorrentId, str]
+"""A torrent and where it goes next: `top`, `bottom`, `up` or `down`."""
 
 
-def moves(
-    torrent_ids: Sequence[TorrentId], position: int | str, places: Mapping[TorrentId, int], *, last: int
-) -> list[Move]:
-    """Return single moves that take torrents together to where they shall be; some may need two, some none.
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What takes torrents to where they shall be together.
 
-    A torrent that cannot go up or down because it is at the end, or behind others that cannot, stays.
+    Attributes:
+        steps: single moves, in order. They may name other torrents that make room.
+        places: where each of them is in the end, those left out that stay where they are.
+    """
+
+    steps: tuple[Move, ...]
+    places: Mapping[TorrentId, int]
+
+
+def moves(torrent_ids: Sequence[TorrentId], position: int | str, queue: Sequence[TorrentId]) -> Moves:
+    """Return how torrents get together to where they shall be.
+
+    A torrent that cannot go up or down because it is at the end, or behind others that cannot, stays; so do those that
+    are not in the queue.
 
     Args:
         torrent_ids: which torrents.
         position: where to, counted from 0, or one of `top`, `bottom`, `up`, `down`.
-        places: where they are now; those that are not in the queue are left out or negative, and stay.
-        last: the last place of the queue.
+        queue: every torrent of the queue, in its order.
     """
-    queued = sorted((key for key in dict.fromkeys(torrent_ids) if places.get(key, -1) >= 0), key=places.__getitem__)
+    wanted = frozenset(torrent_ids)
     match position:
+        case "up" | "down":
+            return _by_one(wanted, position, queue)
         case "top":
-            return [(key, "top") for key in reversed(queued)]
-        case "up":
-            return [(key, "up") for at, key in enumerate(queued) if places[key] > at]
-        case "down":
-            return [(key, "down") for at, key in enumerate(reversed(queued)) if places[key] < last - at]
+            return _together(wanted, 0, queue)
         case int():
-            # From the end of the queue nothing that goes forward shifts what has its place already.
-            first = max(0, min(position, last - len(queued) + 1))
-            return [(key, "bottom") for key in queued] + [(key, first + at) for at, key in enumerate(queued)]
+            return _together(wanted, position, queue)
         case _:
-            return [(key, "bottom") for key in queued]
+            return _together(wanted, len(queue), queue)
+
+
+def _by_one(wanted: frozenset[TorrentId], position: str, queue: Sequence[TorrentId]) -> Moves:
+    last, step = len(queue) - 1, -1 if position == "up" else 1
+    order = queue if position == "up" else queue[::-1]
+    chosen = [(at, key) for at, key in enumerate(order) if key in wanted]
+    moving = [(at, key) for rank, (at, key) in enumerate(chosen) if at > rank]
+    places = {key: (at if position == "up" else last - at) + step for at, key in moving}
+    return Moves(tuple((key, position) for _, key in moving), places)
+
+
+def _together(wanted: frozenset[TorrentId], first: int, queue: Sequence[TorrentId]) -> Moves:
+    """Bring all to one stretch of the queue; what is ahead of them is moved, or what is behind, whichever is less."""
+    chosen = [key for key in queue if key in wanted]
+    others = [key for key in queue if key not in wanted]
+    first = min(first, len(others))
+    ahead, behind = others[:first], others[first:]
+    if len(ahead) <= len(behind):
+        steps = [(key, "top") for key in reversed([*ahead, *chosen])]
+    else:
+        steps = [(key, "bottom") for key in [*chosen, *behind]]
+    return Moves(tuple(steps), {key: first + at for at, key in enumerate(chosen)})

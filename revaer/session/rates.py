@@ -6,6 +6,7 @@ The fallback is nobody's wish: it is kept with the torrent in memory, and never 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import trio
 
@@ -18,10 +19,21 @@ from revaer.session.torrent import Torrent
 from revaer.types import TorrentId, TorrentOptions
 
 
+@dataclass(slots=True, eq=False)
+class _Wish:
+    """A torrent that is to be capped by options, and what became of that."""
+
+    torrent: Torrent
+    options: TorrentOptions
+    is_done: bool = False
+    error: EngineRefused | None = None
+
+
 class RateDesk:
     """Keeps the engine's caps of torrents true to options and fallback.
 
-    One call to the engine at a time, with caps that are decided when it begins: so the last one is always right.
+    One call to the engine at a time, with caps that are decided when it begins: so the last one is always right. What
+    gathers while a call runs goes into the next one: to cap thousands of torrents takes a few calls.
 
     Args:
         engine: has the caps.
@@ -34,6 +46,7 @@ class RateDesk:
         self._gate = gate
         self._catalogue = catalogue
         self._lock = trio.Lock()
+        self._wishes: dict[_Wish, None] = {}
 
     async def cap(self, request: CapTorrents) -> Mapping[TorrentId, Rates]:
         """Take in fallbacks and return what holds for each torrent then, as far as it is here.
@@ -56,9 +69,32 @@ class RateDesk:
 
     async def apply(self, torrent: Torrent, options: TorrentOptions) -> None:
         """Have the engine cap a torrent by `options`, which are about to become its own. Raises EngineError."""
-        async with self._lock:
-            if torrent.id not in await self._engine.set_rates({torrent.id: torrent.rates(options)}):
-                raise EngineRefused(f"the engine has no torrent {torrent.id}")
+        wish = _Wish(torrent, options)
+        self._wishes[wish] = None
+        try:
+            async with self._lock:
+                if not wish.is_done:
+                    await self._apply_all()
+        finally:
+            self._wishes.pop(wish, None)
+        if wish.error is not None:
+            raise EngineRefused(str(wish.error)) from wish.error
+
+    async def _apply_all(self) -> None:
+        """Do all that is wished for by now with one call; what is cut short is done with the next."""
+        wishes = [*self._wishes]
+        wanted = {wish.torrent.id: wish.torrent.rates(wish.options) for wish in wishes}
+        held: Mapping[TorrentId, Rates] = {}
+        refusal: EngineRefused | None = None
+        try:
+            held = await self._engine.set_rates(wanted)
+        except EngineRefused as error:
+            refusal = error
+        for wish in wishes:
+            wish.is_done = True
+            self._wishes.pop(wish, None)
+            if wish.torrent.id not in held:
+                wish.error = refusal or EngineRefused(f"the engine has no torrent {wish.torrent.id}")
 
     async def settle(self, torrent: Torrent, given: Rates) -> None:
         """Cap a torrent that just entered the engine with `given`, when something else holds by now.

@@ -21,7 +21,7 @@ class Entry:
         handle: the engine's handle; `None` while the torrent is being added.
         files: how many files it has; 0 before metadata, as `pieces`.
         choosing: whether it is a magnet whose file priorities nobody set yet.
-        paused: what the session asked for.
+        paused: what the session asked for, as `pex` and `super_seeding`.
         problem: a failure that the engine's own status does not tell.
         refused: whether that failure does not pass.
         saved_pieces: digest of the piece list that is known to be on disk.
@@ -40,6 +40,7 @@ class Entry:
     choosing: bool = False
     paused: bool = False
     pex: bool = True
+    super_seeding: bool = False
     trackers: tuple[str, ...] = ()
     web_seeds: tuple[str, ...] = ()
     problem: str | None = None
@@ -153,6 +154,7 @@ def new_entry(spec: AddSpec, source: Metainfo | Magnet) -> Entry:
         choosing=parsed is None and spec.file_priorities is None,
         paused=spec.paused,
         pex=spec.pex_enabled,
+        super_seeding=spec.super_seeding,
         trackers=spec.trackers,
         web_seeds=spec.web_seeds,
         saved_pieces=hash(piece_string(spec.record)) if spec.record and spec.have is None else None,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from revaer.selection.messages import Decision, InvalidPattern
 from revaer.session.barrier import BarrierDesk
-from revaer.session.core import Core
+from revaer.session.core import MANY_FILES, Core
 from revaer.session.describe import priorities_of
 from revaer.session.messages import ActionRefused, Inspect, Select, SessionRefusal, TorrentDetail
 from revaer.session.port import EngineState
@@ -67,6 +67,16 @@ class SelectDesk:
             self._progress.ask_soon()
             return await self._detail(torrent, decisions)
 
+    def at_hand(self, request: Inspect) -> TorrentDetail | None:
+        """Look at a torrent, when nothing has to be waited for; None when something has."""
+        torrent = self._core.catalogue.get(request.torrent_id)
+        if torrent is None or len(torrent.files) >= MANY_FILES:
+            return None
+        completed = self._known_completed(torrent)
+        if completed is None:
+            return None
+        return _detail_of(torrent, self._core.select(torrent.files, torrent.options.selection), completed)
+
     async def inspect(self, request: Inspect) -> TorrentDetail:
         """Look at a torrent. Raises UnknownTorrent, SessionUnavailable."""
         core = self._core
@@ -74,37 +84,47 @@ class SelectDesk:
         return await self._detail(torrent, await core.decide(torrent.files, torrent.options.selection))
 
     async def _detail(self, torrent: Torrent, decisions: tuple[Decision, ...]) -> TorrentDetail:
-        completed = await self._completed(torrent)
-        files = tuple(
-            FileView(
-                index=file.index,
-                path=file.path,
-                size_bytes=file.size,
-                bytes_completed=done,
-                priority=Priority(decision.priority),
-                selected=decision.selected,
-                rule=decision.rule,
-            )
-            for file, decision, done in zip(torrent.files, decisions, completed, strict=True)
-            if not file.pad
-        )
-        return TorrentDetail(view=torrent.view, options=torrent.options, files=files)
+        return _detail_of(torrent, decisions, await self._completed(torrent))
 
     async def _completed(self, torrent: Torrent) -> tuple[int, ...]:
-        """Return the verified bytes per file; nothing when the engine cannot say.
+        """Return the verified bytes per file; nothing when the engine cannot say."""
+        known = self._known_completed(torrent)
+        if known is not None:
+            return known
+        try:
+            done = await self._core.gate.call(self._core.engine.file_progress(torrent.id))
+        except SessionRefusal:
+            done = ()
+        return done if len(done) == len(torrent.files) else (0,) * len(torrent.files)
 
-        The engine is asked only when some bytes are there and some are not: while it works on thousands of torrents its
-        answer takes a while.
+    @staticmethod
+    def _known_completed(torrent: Torrent) -> tuple[int, ...] | None:
+        """Return the verified bytes per file if the engine need not be asked.
+
+        It is asked only when some bytes are there and some are not: while it works on thousands of torrents its answer
+        takes a while.
         """
         status = torrent.status
         is_whole = status is not None and status.state is EngineState.SEEDING and status.error is None
         if torrent.present and is_whole and not torrent.is_doubtful:
             return tuple(file.size for file in torrent.files)
         if torrent.present and torrent.has_metadata and (status is None or status.total_done):
-            try:
-                done = await self._core.gate.call(self._core.engine.file_progress(torrent.id))
-            except SessionRefusal:
-                done = ()
-            if len(done) == len(torrent.files):
-                return done
+            return None
         return (0,) * len(torrent.files)
+
+
+def _detail_of(torrent: Torrent, decisions: tuple[Decision, ...], completed: tuple[int, ...]) -> TorrentDetail:
+    files = tuple(
+        FileView(
+            index=file.index,
+            path=file.path,
+            size_bytes=file.size,
+            bytes_completed=done,
+            priority=Priority(decision.priority),
+            selected=decision.selected,
+            rule=decision.rule,
+        )
+        for file, decision, done in zip(torrent.files, decisions, completed, strict=True)
+        if not file.pad
+    )
+    return TorrentDetail(view=torrent.view, options=torrent.options, files=files)

@@ -199,15 +199,14 @@ class SimulatedEngine:
 
     async def set_queue_position(self, torrent_id: TorrentId, position: int | str) -> None:
         """See `Engine.set_queue_position`."""
-        torrent = await self._changed(torrent_id)
-        place = check_place(position)
-        queue = sorted(self._torrents.values(), key=lambda item: item.position)
-        queue.remove(torrent)
-        named = {"top": 0, "bottom": len(queue), "up": max(0, torrent.position - 1), "down": torrent.position + 1}
-        queue.insert(named[place] if isinstance(place, str) else place, torrent)
-        for index, other in enumerate(queue):
-            other.is_changed = other.is_changed or other.position != index
-            other.position = index
+        self.world.place(await self._changed(torrent_id), check_place(position))
+
+    async def move_in_queue(self, steps: Sequence[tuple[TorrentId, str]]) -> None:
+        """See `Engine.move_in_queue`."""
+        await self._step()
+        for torrent_id, place in steps:
+            if torrent_id in self._torrents:
+                self.world.place(self._torrents[torrent_id], check_place(place))
 
     async def move(self, torrent_id: TorrentId, download_dir: str) -> None:
         """See `Engine.move`."""

@@ -137,6 +137,16 @@ class SimulatedWorld:
             elif answer is not None:
                 self.deliver(TrackerFailed(torrent.spec.torrent_id, url, answer))
 
+    def place(self, torrent: SimulatedTorrent, place: int | str) -> None:
+        """Put a torrent elsewhere in the queue."""
+        queue = sorted(self._torrents.values(), key=lambda item: item.position)
+        queue.remove(torrent)
+        named = {"top": 0, "bottom": len(queue), "up": max(0, torrent.position - 1), "down": torrent.position + 1}
+        queue.insert(named[place] if isinstance(place, str) else place, torrent)
+        for index, other in enumerate(queue):
+            other.is_changed = other.is_changed or other.position != index
+            other.position = index
+
     def seeder_of(self, torrent: SimulatedTorrent) -> Seeder | None:
         """Return who seeds a torrent, None when nobody does or nobody can be reached."""
         return None if self.is_offline else self._seeder(torrent)

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import trio
+
 from actors import BlockingLane
 from revaer.bencode import encode
 from revaer.session.desk import Desk
@@ -18,6 +20,9 @@ from revaer.types import TorrentId
 
 LARGE = 64 * 1024
 """Metadata of more bytes is read in a worker."""
+
+STATUS_CHUNK = 100
+"""Statuses translated between two looks at the event loop."""
 
 
 class Study:
@@ -55,7 +60,13 @@ class Study:
         """See `Engine.statuses`."""
         entries = self._roster.present(torrent_ids)
         found = await self._lane.run(self._library.read_statuses, [entry.handle for entry in entries])
-        return tuple(translate_status(entry, has) for entry, has in zip(entries, found, strict=True) if has is not None)
+        known: list[TorrentStatus] = []
+        for at, (entry, has) in enumerate(zip(entries, found, strict=True), 1):
+            if has is not None:
+                known.append(translate_status(entry, has))
+            if at % STATUS_CHUNK == 0:
+                await trio.lowlevel.checkpoint()
+        return tuple(known)
 
     def ask_record(self, entry: Entry, *, only_if_changed: bool) -> None:
         """Ask for a record for the session.

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from actors import Bus, Health, HealthState, MailboxStatistics
 from revaer.events import Event
 from revaer.session.messages import EngineReport
+from revaer.types import TorrentState
 
 HEALTH_VALUES = {HealthState.DOWN: 0, HealthState.STARTING: 1, HealthState.DEGRADED: 2, HealthState.UP: 3}
 """How `health_state` says a state as a number."""
@@ -61,7 +62,8 @@ class Gauges(Collector):
         yield from _mailboxes(sources.mailboxes())
         yield from _bus(sources.bus)
         yield _health(sources.health)
-        torrents = (((state,), count) for state, count in sources.torrents().items())
+        counts = {state.value: 0 for state in TorrentState} | dict(sources.torrents())
+        torrents = (((state,), count) for state, count in counts.items())
         yield _gauge("torrents", "Torrents by state.", ["state"], torrents)
         jobs = (((str(state),), count) for state, count in sources.jobs().items())
         yield _gauge("fsops_jobs", "Jobs of post-processing by state.", ["state"], jobs)

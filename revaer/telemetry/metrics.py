@@ -7,7 +7,8 @@ Two kinds: what is counted when it happens has a method here; what can be read a
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
@@ -15,10 +16,13 @@ from prometheus_client.exposition import choose_encoder
 from actors import Bus, Transition
 from revaer.events import Event
 from revaer.telemetry.gauges import Gauges, Sources
+from revaer.telemetry.spanbox import Outcome
 
 HTTP_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 STALL_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 STEP_BUCKETS = (0.001, 0.01, 0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0)
+SAVES = ("written", "failed", "replaced", "forgotten")
+"""What becomes of a fast-resume record."""
 APPLY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -68,6 +72,10 @@ class Metrics:
         )
         self._spans = counter("trace_spans", "Spans of traces, by what became of them.", ["outcome"])
         self._tripped = counter("guardrail_violations", "Guard rails that tripped.", ["guardrail"])
+        for outcome in SAVES:
+            self._resume_saves.labels(outcome)
+        for outcome in get_args(Outcome):
+            self._spans.labels(outcome)
         self._tapped: Bus[Event] | None = None
         self._gauges = Gauges()
         self.registry.register(self._gauges)
@@ -100,12 +108,19 @@ class Metrics:
         """Count events that a subscriber missed."""
         self._lagged.inc(missed)
 
+    def expect(self, *, actors: Iterable[str] = (), guardrails: Iterable[str] = ()) -> None:
+        """Begin at 0 for these: what appears with its first event has not grown, in the eyes of who asks for that."""
+        for actor in actors:
+            self._restarts.labels(actor)
+        for guardrail in guardrails:
+            self._tripped.labels(guardrail)
+
     def actor_restarted(self, actor: str) -> None:
         """Count a restart."""
         self._restarts.labels(actor).inc()
 
     def resume_saved(self, outcome: str, count: int = 1) -> None:
-        """Count fast-resume records by outcome, `saved` or `failed`."""
+        """Count fast-resume records by outcome, one of `SAVES`."""
         self._resume_saves.labels(outcome).inc(count)
 
     def health_changed(self, change: Transition) -> None:

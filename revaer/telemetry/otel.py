@@ -72,9 +72,9 @@ class OtelTracing:
 
     def close(self, within: float) -> None:
         """Send what waits and let go; blocks about `within` seconds at most."""
-        if not self._box.close(within):
-            # Ends the pauses between its attempts; the one under way has its own deadline.
-            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # untyped in the library
+        self._box.close(within)
+        # Closes the connection, and ends the pauses between attempts; the one under way has its own deadline.
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # untyped in the library
 
     def _send(self, spans: Sequence[ReadableSpan]) -> str | None:
         if self._exporter.export(spans) is SpanExportResult.SUCCESS:

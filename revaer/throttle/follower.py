@@ -10,6 +10,7 @@ import trio
 from actors import ActorError, Bus, Lagged, Stamped, Subscription
 from revaer.events import (
     Event,
+    FilesDiscovered,
     GuardrailTripped,
     HealthChanged,
     MetadataUpdated,
@@ -26,6 +27,8 @@ from revaer.types import TorrentId
 
 _CAPACITY: Final = 8192
 _PORTION: Final = 1000
+_SLICE: Final = 0.0005
+"""Seconds that events are applied for before others get their turn."""
 
 
 class CapReader(Protocol):
@@ -129,11 +132,14 @@ class Follower:
 
     async def _follow(self, news: Subscription[Event], seq: int) -> None:
         """Apply events until some were missed."""
-        async for item in news:
-            if isinstance(item, Lagged):
-                return
-            if item.seq > seq:
-                self._apply(item)
+        while await news.wait():
+            until = self._clock() + _SLICE
+            while self._clock() < until and (item := news.try_next()) is not None:
+                if isinstance(item, Lagged):
+                    return
+                if item.seq > seq:
+                    self._apply(item)
+            await trio.lowlevel.checkpoint()
         # The bus has closed: nothing changes any more.
         await trio.sleep_forever()
 
@@ -151,4 +157,4 @@ class Follower:
 
 
 def _concerns(event: Event) -> bool:
-    return not isinstance(event, HealthChanged | SettingsChanged | GuardrailTripped)
+    return not isinstance(event, HealthChanged | SettingsChanged | GuardrailTripped | FilesDiscovered)

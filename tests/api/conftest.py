@@ -246,10 +246,11 @@ async def open_api(
     key: ApiKey | None = ADMIN,
     listed: bool = True,
     beside: Callable[[Bus[Event]], tuple[Sequence[ChildSpec], Mapping[str, Any]]] = lambda _: ((), {}),
+    annotate: Callable[[Event], Any] = lambda _: None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """Run an API for the length of a block. `beside` makes further actors, and further arguments of the API's."""
-    bus: Bus[Event] = Bus(ring=ring, key=coalescing_key, merge=merge, fences=fences)
+    bus: Bus[Event] = Bus(ring=ring, key=coalescing_key, merge=merge, fences=fences, annotate=annotate)
     health, metrics = Health(proof_seconds=0.01), Metrics()
     session_ref: ActorRef[SessionMessage] = ActorRef("session", capacity=capacity)
     api_ref: ActorRef[Any] = ActorRef("api")

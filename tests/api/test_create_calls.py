@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,33 @@ async def test_everything_may_be_asked_for(api: Running) -> None:
 )
 async def test_what_is_refused(api: Running, body: dict[str, Any], pointer: str) -> None:
     assert_problem(await create(api, **body), 422, "validation", pointer)
+
+
+@pytest.mark.parametrize(
+    ("field", "make", "limit", "below"),
+    [
+        *(
+            (name, lambda size: [f"http://{n}.test/" for n in range(size)], 256, "")
+            for name in ("trackers", "web_seeds")
+        ),
+        *((name, lambda size: ["http://a.test/".ljust(size, "x")], 512, "/0") for name in ("trackers", "web_seeds")),
+        ("include", lambda size: ["**", *("x" for _ in range(size - 1))], 256, ""),
+        ("include", lambda size: ["**", "x" * size], 512, "/1"),
+        ("exclude", lambda size: ["x"] * size, 256, ""),
+        ("exclude", lambda size: ["x" * size], 512, "/0"),
+        ("comment", lambda size: "x" * size, 4096, ""),
+        ("source", lambda size: "x" * size, 128, ""),
+    ],
+)
+async def test_limits(api: Running, field: str, make: Callable[[int], Any], limit: int, below: str) -> None:
+    taken = await create(api, **{field: make(limit)})
+    assert taken.status_code == 200, taken.text
+    assert_problem(await create(api, **{field: make(limit + 1)}), 422, "validation", f"/{field}{below}")
+
+
+@pytest.mark.parametrize("piece_length", [1 << power for power in range(14, 25)])
+async def test_every_piece_length_within_the_bounds_is_taken(api: Running, piece_length: int) -> None:
+    assert (await create(api, piece_length=piece_length)).json()["piece_length"] == piece_length
 
 
 async def test_a_path_is_needed(api: Running) -> None:

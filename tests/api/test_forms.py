@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from revaer.api.errors import BodyTooLarge, InvalidBody, MalformedRequest
@@ -53,6 +53,24 @@ WHOLE = form(
 EXPECTED = Form((("options", '{"tags": ["x"]}'), ("name", "F\u00eate")), b"d4:info\r\n--cu--cutt\r\n\r\ne")
 
 
+@pytest.mark.parametrize("padding", [b"", b" ", b" \t  "])
+def test_no_single_cut_changes_what_is_read(padding: bytes) -> None:
+    """Not even one within the line of a boundary, which may end in blanks."""
+    whole = WHOLE.replace(b"--cut\r\n", b"--cut" + padding + b"\r\n").replace(b"--cut--", b"--cut--" + padding)
+    for place in range(len(whole)):
+        assert read(whole[:place], whole[place:]) == EXPECTED, place
+    assert read(*(whole[place : place + 1] for place in range(len(whole)))) == EXPECTED
+
+
+def test_what_only_begins_like_a_boundary_is_contents() -> None:
+    contents = [b"x\r\n--cut" + tail for tail in (b"-x", b" " * 300 + b"x", b"ter\r\n--cu", b"\t\t.\r\n--", b".")]
+    for content in contents:
+        whole = form(part("metainfo", content), part("name", b"x"))
+        for place in range(len(whole)):
+            assert read(whole[:place], whole[place:]) == Form((("name", "x"),), content), (content[:20], place)
+
+
+@example([279])
 @given(st.lists(st.integers(0, len(WHOLE)), max_size=12))
 def test_how_a_body_is_cut_into_pieces_does_not_count(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(WHOLE)]
@@ -114,6 +132,7 @@ def test_a_form_needs_a_boundary(content_type: str) -> None:
         (form(part("a", b"1", filename="a"), part("b", b"2", filename="b")), "more than one file"),
         (form(part("metainfo", b"1"), part("b", b"2", filename="b")), "more than one file"),
         (form(b"--cut\r\nContent-Disposition: form-data\r\n\r\nx\r\n"), "no name"),
+        (form(part("n" * 1025, b"x")), "endless one"),
         (form(b"--cut\r\nContent-Type: text/plain\r\n\r\nx\r\n"), "broken"),
         (form(part("name", b"\xff\xfe")), "not UTF-8"),
         (b"no form at all", "cut off"),
@@ -176,20 +195,46 @@ async def test_an_upload_adds_what_it_says(api: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "status", "kind"),
+    ("parts", "status", "kind", "pointer"),
     [
-        ([part("metainfo", b"x"), part("options", b"{")], 400, "bad-request"),
-        ([part("metainfo", b"x"), part("options", b'{"a": 1, "a": 2}')], 400, "bad-request"),
-        ([part("metainfo", b"x"), part("options", b'{"nonsense": 1}')], 422, "validation"),
-        ([part("metainfo", b"x"), part("nonsense", b"1")], 422, "validation"),
-        ([part("metainfo", b"x"), part("magnet", b"magnet:?xt=urn:btih:" + b"a" * 40)], 422, "validation"),
-        ([part("tags", b"x")], 422, "validation"),
-        ([part("metainfo", b"")], 422, "validation"),
+        ([part("options", b"{")], 400, "bad-request", "/options"),
+        ([part("options", b'{"a": 1, "a": 2}')], 400, "bad-request", "/options"),
+        ([part("options", b"[]")], 400, "bad-request", "/options"),
+        ([part("options", b"{}"), part("name", b"x")], 400, "bad-request", "/options"),
+        ([part("name", b"x"), part("name", b"y")], 400, "bad-request", "/name"),
+        ([part("sequential", b"yes")], 400, "bad-request", "/sequential"),
+        ([part("sequential", b'"true"')], 422, "validation", "/sequential"),
+        ([part("options", b'{"nonsense": 1}')], 422, "validation", "/nonsense"),
+        ([part("nonsense", b"1")], 422, "validation", "/nonsense"),
+        ([part("a/b", b"no JSON")], 422, "validation", "/a~1b"),
+        ([part("magnet", b"magnet:?xt=urn:btih:" + b"a" * 40)], 422, "validation", "/metainfo"),
     ],
 )
-async def test_uploads_that_ask_for_nonsense(api: Running, parts: Sequence[bytes], status: int, kind: str) -> None:
-    assert_problem(await post(api, *parts), status, kind)
+async def test_uploads_that_ask_for_nonsense(
+    api: Running, parts: Sequence[bytes], status: int, kind: str, pointer: str
+) -> None:
+    assert_problem(await post(api, part("metainfo", b"x"), *parts), status, kind, pointer)
     assert not api.catalogue.requests
+
+
+@pytest.mark.parametrize(("content", "pointer"), [(part("tags", b"x"), ""), (part("metainfo", b""), "/metainfo")])
+async def test_uploads_without_a_torrent(api: Running, content: bytes, pointer: str) -> None:
+    assert_problem(await post(api, content), 422, "validation", pointer)
+    assert not api.catalogue.requests
+
+
+async def test_what_follows_a_form_is_no_part_of_it(api: Running) -> None:
+    whole = form(part("metainfo", b"d4:infoe"))
+    answer = await post(api, body=whole + b"\r\n" + b"x" * (8 * PIECE_BYTES) + part("metainfo", b"other"))
+    assert answer.status_code == 201, answer.text
+    assert api.catalogue.requests[-1].metainfo == b"d4:infoe"
+
+
+async def test_a_large_form_of_text_is_read_beside_the_loop(api: Running) -> None:
+    options = json.dumps({"exclude": ["y" * 500] * 250, "comment": "x" * 4000})
+    answer = await post(api, part("metainfo", b"d4:infoe"), part("options", options.encode().ljust(JSON_BYTES)))
+    assert answer.status_code == 201, answer.text
+    assert len(api.catalogue.requests[-1].options.selection.exclude) == 250
 
 
 async def test_an_upload_beyond_the_limit_is_refused_announced_or_not(api: Running) -> None:

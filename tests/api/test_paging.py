@@ -8,10 +8,11 @@ import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from actors import ActorRef, Bus, Health, StartFailed
 from revaer.api.filters import parse_filter
-from revaer.api.pages import SORTS, PageQuery, Pages
+from revaer.api.pages import FRESH_SECONDS, SORTS, PageQuery, Pages
 from revaer.api.readmodel import ReadModel
 from revaer.events import (
     Event,
@@ -86,6 +87,26 @@ def test_walk_shows_who_was_there_throughout_exactly_once(
         assert throughout <= set(shown)
 
     trio.run(walk)
+
+
+@pytest.mark.parametrize(("sort", "lasts"), [("name", True), ("state", True), ("progress", False), ("size", False)])
+async def test_walks_share_an_order_for_as_long_as_it_holds(sort: str, lasts: bool, autojump_clock: MockClock) -> None:
+    bus: Bus[Event] = Bus(key=coalescing_key, merge=merge, fences=fences)
+    model = await load_model(bus, 5)
+    pages = Pages(model)
+    query = PageQuery(sort, False, parse_filter({}), 2)
+
+    async def first() -> str | None:
+        return (await pages.page(query)).next
+
+    begun = await first()
+    await play(model, bus, [("progress", 0, 0.5)])
+    assert await first() == begun
+    autojump_clock.jump(FRESH_SECONDS)
+    assert (await first() == begun) is lasts
+    again = await first()
+    await play(model, bus, [("state", 0, 3.0)])
+    assert await first() != again
 
 
 async def test_catalogue_equals_the_session_after_it_lagged_or_restarted(start_api: StartApi) -> None:

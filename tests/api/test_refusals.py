@@ -341,6 +341,6 @@ async def test_websocket_is_refused_with_a_problem(api: Running) -> None:
     head = b"GET /v1/events/ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
     valid = head + b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     answer = await raw(api, valid)
-    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert answer.startswith(b"HTTP/1.1 401 ")
     assert b"application/problem+json" in answer
     assert b"application/problem+json" in await raw(api, head + b"\r\n")

@@ -63,7 +63,7 @@ async def test_what_cannot_be_replayed_begins_with_reset(start_api: StartApi) ->
     async with start_api(ring=3) as api:
         for number in range(8):
             api.catalogue.add(make_view(number))
-        for last in ("7-1", "6-1", "rubbish", "7-99999"):
+        for last in ("7-1", "6-1", "rubbish", "7-99999", "7-" + "9" * 37, "6-" + "9" * 37, "-1-1", "1" * 100):
             async with reading(api, params={"last_event_id": last}) as reader:
                 frame = await reader.event()
                 assert frame["event"] == "reset"
@@ -147,6 +147,15 @@ async def test_a_slow_reader_is_told_what_it_missed(start_api: StartApi, monkeyp
         frame = await reader.event()
         assert (frame["event"], frame["data"]) == ("lagged", {"count": 3})
         assert (await reader.event())["event"] == "torrent_added"
+
+
+async def test_who_hears_nothing_is_pinged(api: Running, monkeypatch: Any) -> None:
+    async with reading(api, params={"event": "completed"}) as reader:
+        await reader.frame()
+        monkeypatch.setattr("revaer.api.streams.PING_SECONDS", 0.01)
+        assert await reader.frame() == {"comment": "ping"}
+        api.catalogue.add(make_view(77))
+        assert await reader.frame() == {"comment": "ping"}
 
 
 async def test_streams_per_key_are_limited(api: Running, monkeypatch: Any) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 
 from actors import ActorDown
 from revaer import confined
+from revaer.authoring import job as job_module
 from revaer.authoring import progress as progress_module
 from revaer.authoring.actor import AT_ONCE
 from revaer.authoring.messages import (
@@ -148,6 +150,31 @@ async def test_all_workers_hash_one_torrent(tmp_path: Path, turnstile: Turnstile
         nursery.start_soon(workshop.make, workshop.write(FILES))
         await eventually(lambda: turnstile.waiting == 3, "three workers read")
         turnstile.let(1000)
+
+
+@pytest.mark.parametrize("version", list(Format))
+async def test_nothing_that_takes_long_runs_on_the_loop(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, version: Format
+) -> None:
+    """Not looking for files, not hashing, not putting together: each is done by a worker."""
+    seen: dict[str, set[int]] = {}
+
+    def watched(name: str) -> Callable[..., Any]:
+        real = getattr(job_module, name)
+
+        def run(*arguments: Any) -> Any:
+            seen.setdefault(name, set()).add(threading.get_ident())
+            return real(*arguments)
+
+        return run
+
+    hashed = "hash_gapless" if version is Format.V1 else "hash_aligned"
+    steps = ("survey", "blank", hashed, "check_unchanged", "assemble")
+    for name in steps:
+        monkeypatch.setattr(job_module, name, watched(name))
+    await workshop.make(workshop.write(FILES), format=version)
+    assert set(seen) == set(steps)
+    assert threading.get_ident() not in set().union(*seen.values())
 
 
 async def test_the_first_error_ends_all_workers(workshop: Workshop, turnstile: Turnstile) -> None:

@@ -80,11 +80,25 @@ def assert_described(made: CreatedTorrent, files: dict[str, bytes]) -> None:
 
 
 def assert_libtorrent_agrees(made: CreatedTorrent) -> None:
-    """libtorrent takes it, and calls it the same."""
+    """libtorrent takes it, calls it the same, finds the same in it, and writes it again to the byte."""
     loaded: Any = lt.load_torrent_buffer(made.metainfo)
-    hashes = loaded.ti.info_hashes()
+    info, hashes = loaded.ti, loaded.ti.info_hashes()
     assert (str(hashes.v1) if hashes.has_v1() else None) == made.hashes.v1
     assert (str(hashes.v2) if hashes.has_v2() else None) == made.hashes.v2
+    assert (info.name(), info.piece_length(), info.total_size()) == (made.name, made.piece_length, _padded(info, made))
+    layout = info.layout()
+    real = [at for at in range(layout.num_files()) if not layout.file_flags(at) & layout.flag_pad_file]
+    assert [layout.file_size(at) for at in real] == [file.size_bytes for file in made.files]
+    written: Any = lt.write_torrent_file(loaded)
+    assert lt.bencode(written) == made.metainfo
+
+
+def _padded(info: Any, made: CreatedTorrent) -> int:
+    """The size as libtorrent counts it: with pad files."""
+    layout = info.layout()
+    pads = [at for at in range(layout.num_files()) if layout.file_flags(at) & layout.flag_pad_file]
+    sizes: list[int] = [layout.file_size(at) for at in pads]
+    return made.size + sum(sizes)
 
 
 @pytest.mark.parametrize(("version", "flags"), [("v1", 64), ("v2", 32), ("hybrid", 0)])

@@ -150,6 +150,24 @@ async def test_names_that_no_torrent_has(workshop: Workshop, name: bytes, words:
     assert refusal.pointer == "/root_path"
 
 
+@pytest.mark.parametrize("name", [b"\xff.nfo", "e\u0301.nfo".encode(), b"\xff/deep/a.nfo", b"aux.nfo"])
+async def test_a_name_that_no_torrent_has_may_be_left_out(workshop: Workshop, name: bytes) -> None:
+    path = workshop.write({"film.mkv": b"x"})
+    odd = path / os.fsdecode(name)
+    odd.parent.mkdir(parents=True, exist_ok=True)
+    odd.write_bytes(b"x")
+    made = await workshop.make(path, selection=SelectionRules(exclude=("**/*.nfo", "*.nfo")))
+    assert [file.path for file in made.files] == ["film.mkv"]
+    assert [file.path for file in made.skipped] == [name.decode("utf-8", "backslashreplace")]
+
+
+async def test_empty_directories_are_no_part_of_it(workshop: Workshop) -> None:
+    path = workshop.write({"film.mkv": b"x"})
+    before = await workshop.make(path)
+    (path / "empty" / "deep").mkdir(parents=True)
+    assert (await workshop.make(path)).metainfo == before.metainfo
+
+
 async def test_a_root_without_a_usable_name(workshop: Workshop) -> None:
     path = workshop.root / os.fsdecode(b"\xff")
     path.write_bytes(b"x")

@@ -1,4 +1,4 @@
-"""Run benchmarks: `python -m tests.bench [transfer|scale|bulk|control|all] [--torrents N] [--runs N] …`."""
+"""Run benchmarks: `python -m tests.bench [transfer|scale|bulk|control|api|all] [--torrents N] [--runs N] …`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import trio
 
+from tests.bench.api import measure_api
 from tests.bench.bulk import measure_bulk
 from tests.bench.control import measure_control
 from tests.bench.options import Options
@@ -23,6 +24,7 @@ BENCHES: Mapping[str, Callable[[Options], Awaitable[Report]]] = {
     "scale": measure_scale,
     "bulk": measure_bulk,
     "control": measure_control,
+    "api": measure_api,
 }
 """Every benchmark by the name it is asked for with; it is handed the options and returns its report."""
 
@@ -31,10 +33,10 @@ def main() -> int:
     """Measure, show and save; returns 1 when a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the running daemon.")
     parser.add_argument("bench", nargs="?", default="all", choices=[*BENCHES, "all"])
-    parser.add_argument("--torrents", type=int, default=10_000, help="torrents in `scale` and `bulk`")
-    parser.add_argument("--runs", type=int, default=5, help="alternating runs in `transfer`, restarts in `scale`")
+    parser.add_argument("--torrents", type=int, default=10_000, help="torrents in `scale`, `bulk` and `api`")
+    parser.add_argument("--runs", type=int, default=5, help="runs in turn in `transfer` and `api`, restarts in `scale`")
     parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="payload of `transfer` and `control`")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long `scale` measures while all change")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long `scale` and `api` let all change")
     parser.add_argument("--folder", type=Path, help="where the payload goes; a temporary folder by default")
     arguments = parser.parse_args()
     names = list(BENCHES) if arguments.bench == "all" else [arguments.bench]

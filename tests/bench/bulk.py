@@ -27,7 +27,7 @@ async def measure_bulk(options: Options) -> Report:
     for run in range(options.runs):
         node = Daemon(options.folder / f"node-{run}")
         try:
-            seconds.append(await _add_all(report, node, torrents))
+            seconds.append(await add_all_in_bulk(report, node, torrents))
         finally:
             await node.close()
     goal = GOAL_SECONDS * options.torrents / 10_000
@@ -35,7 +35,8 @@ async def measure_bulk(options: Options) -> Report:
     return report
 
 
-async def _add_all(report: Report, node: Daemon, torrents: Sequence[Torrent]) -> float:
+async def add_all_in_bulk(report: Report, node: Daemon, torrents: Sequence[Torrent]) -> float:
+    """Start a node and add everything; returns the seconds that the adds took."""
     await node.start()
     target = target_of(node)
     bodies = [

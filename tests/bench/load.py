@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ SCRIPT = Path(__file__).with_name("load_process.py")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the load generator saw. Latencies in milliseconds, by label of the request."""
+    """What the load generator saw. Latencies in milliseconds, and bytes of whole answers, by label of the request."""
 
     seconds: float
     cpu_seconds: float
     statuses: dict[int, int]
     latencies: dict[str, list[float]]
+    sizes: dict[str, int]
 
     @property
     def requests(self) -> int:
@@ -44,9 +45,9 @@ class Target:
         self.port = parts.port or 80
         self._key = key
 
-    def get(self, path: str) -> bytes:
-        """A GET request."""
-        return self._request("GET", path, b"")
+    def get(self, path: str, **headers: str) -> bytes:
+        """A GET request; `headers` with _ for -."""
+        return self._request("GET", path, b"", headers)
 
     def post(self, path: str, body: dict[str, Any]) -> bytes:
         """A POST request with a JSON body."""
@@ -56,10 +57,11 @@ class Target:
         """A PATCH request with a JSON body."""
         return self._request("PATCH", path, json.dumps(body).encode())
 
-    def _request(self, method: str, path: str, body: bytes) -> bytes:
+    def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
         head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
         if self._key:
             head += f"x-revaer-api-key: {self._key}\r\n"
+        head += "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in (headers or {}).items())
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         return head.encode() + b"\r\n" + body
@@ -95,4 +97,4 @@ async def send(
         )
     document = json.loads(done.stdout)
     statuses = {int(status): count for status, count in document["statuses"].items()}
-    return Outcome(document["seconds"], document["cpu_seconds"], statuses, document["latencies_ms"])
+    return Outcome(document["seconds"], document["cpu_seconds"], statuses, document["latencies_ms"], document["sizes"])

@@ -2,7 +2,8 @@
 
 Reads one JSON object from standard input: `host`, `port`, `connections`, `file` (the requests, one after the other),
 `sizes` (the length of each), `seconds` (0: send each once; else go round until then), `labels` (a name per request, for
-separate latencies). Writes one JSON object: seconds, statuses, its own CPU time, latencies in milliseconds by label.
+separate latencies). Writes one JSON object: seconds, statuses, its own CPU time, and by label the latencies in
+milliseconds and the size of the last answer in bytes.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.label = ""
         self.sent_at = 0.0
+        self.size = 0
         self._received = bytearray()
 
     def send(self, request: Request) -> None:
         """Send a whole request."""
         self.label, content = request
         self._received.clear()
+        self.size = 0
         self.sent_at = time.perf_counter()
         self.socket.sendall(content)
 
@@ -44,13 +47,14 @@ class Connection:
         if not part:
             raise ConnectionError("the server hung up")
         self._received += part
-        head, separator, _ = self._received.partition(b"\r\n\r\n")
-        if not separator:
-            return 0
-        lower = bytes(head).lower()
-        at = lower.index(b"content-length:") + 15
-        length = int(lower[at:].split(b"\r\n", 1)[0])
-        return int(head[9:12]) if len(self._received) >= len(head) + 4 + length else 0
+        if not self.size:
+            head, separator, _ = self._received.partition(b"\r\n\r\n")
+            if not separator:
+                return 0
+            lower = bytes(head).lower()
+            at = lower.index(b"content-length:") + 15
+            self.size = len(head) + 4 + int(lower[at:].split(b"\r\n", 1)[0])
+        return int(self._received[9:12]) if len(self._received) >= self.size else 0
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +66,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     connections = [Connection(job["host"], job["port"]) for _ in range(job["connections"])]
     latencies: defaultdict[str, list[float]] = defaultdict(list)
     statuses: Counter[int] = Counter()
+    sizes: dict[str, int] = {}
     cpu, began = time.process_time(), time.perf_counter()
     busy = 0
     for connection in connections:
@@ -77,6 +82,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
                 continue
             now = time.perf_counter()
             statuses[status] += 1
+            sizes[connection.label] = connection.size
             latencies[connection.label].append((now - connection.sent_at) * 1000)
             request = next(source, None) if not deadline or now - began < deadline else None
             if request is None:
@@ -88,6 +94,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         "cpu_seconds": time.process_time() - cpu,
         "statuses": statuses,
         "latencies_ms": latencies,
+        "sizes": sizes,
     }
 
 

@@ -12,10 +12,10 @@ class Options:
 
     Attributes:
         folder: where payload and data directories go; removed afterwards.
-        torrents: how many torrents `scale` uses.
-        runs: how often `transfer` alternates, and how often `scale` restarts.
+        torrents: how many torrents `scale`, `bulk` and `api` use.
+        runs: how often `transfer` and `api` alternate, and how often `scale` restarts.
         size: payload of `transfer` and `control` in bytes.
-        seconds: how long `scale` measures while everything changes.
+        seconds: how long `scale` and `api` measure while everything changes.
     """
 
     folder: Path

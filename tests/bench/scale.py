@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,16 +155,14 @@ async def _while_all_change(report: Report, node: Daemon, options: Options) -> N
     keys = [row["id"] for row in await node.api.all()]
     await _resume_all(report, node, keys)
     await _let_stalls_pass(report, node)
-    pages = await _pages(node)
+    pages = await pages_of(node, PAGE)
     details = [target.get(f"/v1/torrents/{key}") for key in keys[:: max(1, len(keys) // 200)]]
     requests, labels = [], []
     for number, detail in enumerate(details):
         requests += [target.get(pages[number % len(pages)]), detail]
         labels += ["page", "detail"]
     idle = await send(target, requests, connections=1, labels=labels, seconds=options.seconds / 4)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_change_everything, node, keys)
-        await eventually(lambda: _all_upload(node), "the first change of all", within=30)
+    async with changing(node, keys):
         began, cpu = time.perf_counter(), cpu_seconds(node.pid)
         published = await _progress_events(node)
         busy = await send(target, requests, connections=1, labels=labels, seconds=options.seconds)
@@ -171,7 +170,6 @@ async def _while_all_change(report: Report, node: Daemon, options: Options) -> N
         used = (cpu_seconds(node.pid) - cpu) / seconds
         published = (await _progress_events(node) - published) / seconds
         longest = await longest_stall(node)
-        nursery.cancel_scope.cancel()
     for name, outcome, wanted in (("nothing changes", idle, None), ("all change", busy, 10.0)):
         outcome.expect(200)
         _tell_latencies(report, f"page of {PAGE}, {name}", outcome.latencies["page"], target=wanted)
@@ -199,6 +197,16 @@ async def _let_stalls_pass(report: Report, node: Daemon) -> None:
     report.tell("longest loop stall, idle", await longest_stall(node), "ms")
 
 
+@asynccontextmanager
+async def changing(node: Daemon, keys: Sequence[str]) -> AsyncIterator[None]:
+    """Have every torrent of a `CHANGING` node change once a second for the length of a block."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_change_everything, node, keys)
+        await eventually(lambda: _all_upload(node), "the first change of all", within=30)
+        yield
+        nursery.cancel_scope.cancel()
+
+
 async def _change_everything(node: Daemon, keys: Sequence[str]) -> None:
     """Send the first torrent to the end of the queue, and so on: each move changes all positions."""
     for number in range(10**9):
@@ -218,15 +226,25 @@ async def _progress_events(node: Daemon) -> float:
     return await node.api.metric("revaer_events_published_total", kind="progress")
 
 
-async def _pages(node: Daemon) -> list[str]:
+async def pages_of(node: Daemon, limit: int) -> list[str]:
     """The paths of up to 50 pages, from the beginning of the list."""
-    paths = [f"/v1/torrents?limit={PAGE}"]
+    paths = [f"/v1/torrents?limit={limit}"]
     while len(paths) < 50:
         cursor = (await node.api.http.get(paths[-1])).json().get("next")
         if cursor is None:
             break
-        paths.append(f"/v1/torrents?limit={PAGE}&cursor={cursor}")
+        paths.append(f"/v1/torrents?limit={limit}&cursor={cursor}")
     return paths
+
+
+async def until_running(node: Daemon, *, within: float = 180.0) -> None:
+    """Wait until the engine has every torrent of a node whose torrents all run, and is done looking at them."""
+    waiting = {"queued", "checking"}
+
+    async def all_run() -> bool:
+        return not any(row["state"]["kind"] in waiting for row in await node.api.all())
+
+    await eventually(all_run, node.log_tail, within=within, every=0.5)
 
 
 async def _restored(node: Daemon) -> bool:

@@ -1,9 +1,12 @@
 """`revaer health` and `revaer metrics`."""
 
 import json
+from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Revaer
-from tests.support.fake_api import Answer, FakeApi
+from tests.support.fake_api import CUT, SILENCE, Answer, FakeApi
 
 COMPONENTS = {
     "database": {"state": "degraded", "reason": "connection refused", "since": "2024-05-01T10:00:00Z", "generation": 1},
@@ -43,6 +46,53 @@ def test_a_public_summary_has_no_table(revaer: Revaer, api: FakeApi) -> None:
 def test_health_as_json_is_the_document(revaer: Revaer, api: FakeApi) -> None:
     assert json.loads(revaer("health", "--output", "json").out) == api.health.body
 
+
+# Signs of life
+
+
+def test_a_daemon_that_answers_is_live_without_a_key(bare: Revaer, api: FakeApi) -> None:
+    api.health = Answer(503, {"status": "down"})
+
+    result = bare("--api-url", api.url, "health", "--live")
+
+    assert (result.code, result.out, result.err) == (0, "live, up 2 min 05 s\n", "")
+    assert "x-revaer-api-key" not in api.requests[0].headers
+    assert [request.path for request in api.requests] == ["/health/live"]
+
+
+def test_a_sign_of_life_as_json(revaer: Revaer) -> None:
+    assert json.loads(revaer("health", "--live", "--output", "json").out) == {"status": "live", "uptime": 125.5}
+
+
+def test_a_probe_does_not_mind_a_credentials_file_that_cannot_be_used(
+    bare: Revaer, api: FakeApi, environment: Path
+) -> None:
+    """It may run as another user than the daemon, or while the file is being mended."""
+    environment.mkdir(parents=True)
+    (environment / "credentials.json").write_text("garbage")
+    (environment / "runtime.json").write_text(json.dumps({"url": api.url, "pid": 1, "epoch": 1}))
+
+    assert bare("health").code == 3
+    assert bare("health", "--live").code == 0
+
+
+def test_a_probe_of_a_daemon_that_is_gone_ends_with_three(bare: Revaer, free_url: str) -> None:
+    result = bare("--api-url", free_url, "health", "--live")
+
+    assert (result.code, result.out) == (3, "")
+    assert "nothing listens there" in result.err
+
+
+@pytest.mark.parametrize("answer", [SILENCE, CUT, Answer(200, {}), Answer(200, b"live", "text/plain"), Answer(503, {})])
+def test_what_gives_no_sign_of_life_ends_with_three(revaer: Revaer, api: FakeApi, answer: Answer) -> None:
+    api.life = answer
+
+    result = revaer("--timeout", "0.2", "health", "--live")
+
+    assert (result.code, result.out) == (3, "")
+
+
+# Metrics
 
 METRICS = """# HELP revaer_torrents Torrents by state.
 # TYPE revaer_torrents gauge

@@ -1,10 +1,15 @@
-"""`revaer peers`, `revaer trackers` and `revaer timeline`: close looks at one torrent."""
+"""`revaer peers`, `revaer pieces`, `revaer trackers` and `revaer timeline`: close looks at one torrent."""
 
+import base64
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from revaer.cli.pieces import CELLS, gaps, picture
+from revaer.client import PieceMap
 from tests.cli.conftest import Revaer
 from tests.support.fake_api import SINCE, Answer, FakeApi, problem
 from tests.support.fake_torrents import peer_document, tracker_document
@@ -143,6 +148,68 @@ def test_wrong_use_of_trackers_ends_with_two(revaer: Revaer, api: FakeApi, argum
     assert api.requests == []
 
 
+# Pieces
+
+
+def piece_map(have: str, **more: Any) -> dict[str, Any]:
+    """A map of pieces from a text with a 1 for each that is there."""
+    padded = have + "0" * (-len(have) % 8)
+    packed = bytes(int(padded[start : start + 8], 2) for start in range(0, len(padded), 8))
+    document = {"count": len(have), "piece_length": 16384, "have_count": have.count("1")}
+    return document | {"have": base64.b64encode(packed).decode()} | more
+
+
+def test_pieces_are_drawn_and_the_missing_ones_named(revaer: Revaer, api: FakeApi) -> None:
+    known = {"min": 0, "max": 3, "average": 1.5, "missing": 1}
+
+    result = revaer("pieces", put(api, pieces=piece_map("110111000", availability=known)))
+
+    assert result.out == (
+        "Pieces     5 of 9 (55.5 %), 16.0 KiB each\n"
+        "Map        ██·███···\n"
+        "Missing    2, 6-8\n"
+        "Available  at least 0, 1.50 on average, at most 3; 1 with nobody\n"
+    )
+
+
+def test_a_complete_torrent_misses_nothing(revaer: Revaer, api: FakeApi) -> None:
+    result = revaer("pieces", put(api, pieces=piece_map("1" * 8)))
+
+    assert result.out == "Pieces     8 of 8 (100.0 %), 16.0 KiB each\nMap        ████████\n"
+
+
+def test_many_pieces_share_cells_and_many_gaps_are_counted(revaer: Revaer, api: FakeApi) -> None:
+    result = revaer("pieces", put(api, pieces=piece_map("10" * 128)))
+
+    _pieces, drawn, missing = result.out.splitlines()
+    assert drawn == f"Map        {'▒' * 64}"
+    assert missing.endswith(", 37, 39 and 108 more runs")
+
+
+def test_pieces_as_json_are_those_of_the_api(revaer: Revaer, api: FakeApi) -> None:
+    document = piece_map("101")
+
+    assert json.loads(revaer("pieces", put(api, pieces=document), "--output", "json").out) == document
+
+
+def test_pieces_before_the_metadata_are_not_known(revaer: Revaer, api: FakeApi) -> None:
+    result = revaer("pieces", put(api))
+
+    assert (result.code, result.out) == (0, "")
+    assert result.err == "The pieces are not known yet: the metadata has not come.\n"
+
+
+@given(st.text("01", min_size=1, max_size=300))
+def test_the_gaps_are_exactly_the_missing_pieces(have: str) -> None:
+    found = PieceMap.read(piece_map(have))
+
+    missing = {piece for first, last in gaps(found) for piece in range(first, last + 1)}
+
+    assert missing == {piece for piece, bit in enumerate(have) if bit == "0"}
+    assert len(picture(found)) == min(CELLS, len(have))
+    assert ("█" in picture(found) or "▒" in picture(found)) == ("1" in have)
+
+
 # The timeline
 
 
@@ -160,8 +227,8 @@ def test_a_timeline_is_told_with_days(revaer: Revaer, api: FakeApi) -> None:
     result = revaer("timeline", put(api, timeline=events))
 
     assert result.out == (
-        "2024-05-01 10:00:00 UTC  torrent_added       One\n"
-        "2024-05-01 10:00:00 UTC  state_changed       downloading → seeding\n"
+        "2024-05-01 10:00:00 UTC  torrent_added         One\n"
+        "2024-05-01 10:00:00 UTC  state_changed         downloading → seeding\n"
     )
 
 
@@ -190,7 +257,7 @@ def test_one_page_of_a_timeline_says_how_to_see_more(revaer: Revaer, api: FakeAp
 # What they have in common
 
 
-@pytest.mark.parametrize("command", ["peers", "trackers", "timeline"])
+@pytest.mark.parametrize("command", ["peers", "pieces", "trackers", "timeline"])
 def test_an_unknown_torrent_ends_with_three(revaer: Revaer, command: str) -> None:
     result = revaer(command, "a" * 40)
 
@@ -198,7 +265,7 @@ def test_an_unknown_torrent_ends_with_three(revaer: Revaer, command: str) -> Non
     assert "request id: req-404" in result.err
 
 
-@pytest.mark.parametrize("command", ["peers", "trackers", "timeline"])
+@pytest.mark.parametrize("command", ["peers", "pieces", "trackers", "timeline"])
 @pytest.mark.parametrize("answer", [Answer(200, {}), Answer(200, {"peers": [1], "trackers": [{}], "events": 5})])
 def test_an_answer_that_makes_no_sense_ends_with_three(
     revaer: Revaer, api: FakeApi, command: str, answer: Answer
@@ -211,7 +278,7 @@ def test_an_answer_that_makes_no_sense_ends_with_three(
     assert result.err.startswith("error: the answer makes no sense\n")
 
 
-@pytest.mark.parametrize("command", ["peers", "trackers", "timeline"])
+@pytest.mark.parametrize("command", ["peers", "pieces", "trackers", "timeline"])
 def test_an_engine_that_is_away_ends_with_three(revaer: Revaer, api: FakeApi, command: str) -> None:
     api.next_answers.append(problem(503, "Not available now", "restarting", instance="req-1"))
 

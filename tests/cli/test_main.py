@@ -61,10 +61,30 @@ def test_every_command_has_help_for_each_of_its_options(bare: Revaer, name: str)
     assert undescribed == []
 
 
-def test_the_help_does_not_import_the_daemon() -> None:
-    code = "import sys; from revaer.cli.main import run; run(['--help']); sys.exit('httpx' in sys.modules)"
+HELP = "from revaer.cli.main import run; run(['--help'])"
+TAB = """
+from click.shell_completion import ShellComplete
+from revaer.cli.main import cli
+ShellComplete(cli, {}, 'revaer', 'X').get_completions([], 's')
+"""
 
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        (HELP, ["httpx", "trio", "importlib.metadata", "quart", "libtorrent"]),
+        (TAB, ["httpx", "trio", "importlib.metadata", "quart", "libtorrent"]),
+        ("import revaer.cli.add", ["trio_websocket", "quart", "libtorrent", "asyncpg", "pydantic"]),
+        ("import revaer.client", ["trio_websocket", "revaer.cli", "pydantic"]),
+    ],
+)
+def test_what_is_asked_for_often_loads_little(code: str, unwanted: list[str]) -> None:
+    """Whoever presses TAB waits for the imports."""
+    program = f"{code}\nimport sys; sys.stderr.write(' '.join(sys.modules))"
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert set(unwanted).isdisjoint(ended.stderr.decode().split())
 
 
 def test_the_version_is_told(bare: Revaer) -> None:

@@ -17,7 +17,7 @@ REVOKED = problem(401, "A valid API key is needed", "the key was revoked")
 
 def test_each_kind_of_event_in_its_line(revaer: Revaer, api: FakeApi) -> None:
     torrent = api.put("One")
-    short = torrent["id"][-8:]
+    whole = torrent["id"]
     failed = {"kind": "failed", "since": "x", "message": "disk full"}
     api.streams.append(
         [
@@ -52,16 +52,16 @@ def test_each_kind_of_event_in_its_line(revaer: Revaer, api: FakeApi) -> None:
 
     assert result.code == 0
     assert result.out == (
-        f"10:00:00  torrent_added      {short}  My\\x1bfilm\n"
-        f"10:00:00  state_changed      {short}  queued → failed: disk full\n"
-        f"10:00:00  progress           {short}   42.0 %  420 B of 1000 B  2.0 KiB/s\n"
-        f"10:00:00  completed          {short}  content_path=/d/One\n"
-        "10:00:00  health_changed      database: up → down (away)\n"
-        "10:00:00  kind_of_tomorrow    answer=42 list=[1, 2]\n"
-        f'10:00:00  metadata_updated   {short}  name=Two tags=["a"]\n'
-        f"10:00:00  files_discovered   {short}  2 of 3 files selected, 1.0 KiB of 2.0 KiB\n"
-        "10:00:00  authoring_progress  film: hashing  1 B of 2 B\n"
-        "10:00:00  authoring_progress  film: failed (the disk is away)\n"
+        f"10:00:00  torrent_added         {whole}  My\\x1bfilm\n"
+        f"10:00:00  state_changed         {whole}  queued → failed: disk full\n"
+        f"10:00:00  progress              {whole}   42.0 %  420 B of 1000 B  2.0 KiB/s\n"
+        f"10:00:00  completed             {whole}  content_path=/d/One\n"
+        "10:00:00  health_changed        database: up → down (away)\n"
+        "10:00:00  kind_of_tomorrow      answer=42 list=[1, 2]\n"
+        f'10:00:00  metadata_updated      {whole}  name=Two tags=["a"]\n'
+        f"10:00:00  files_discovered      {whole}  2 of 3 files selected, 1.0 KiB of 2.0 KiB\n"
+        "10:00:00  authoring_progress    film: hashing  1 B of 2 B\n"
+        "10:00:00  authoring_progress    film: failed (the disk is away)\n"
     )
 
 
@@ -287,7 +287,7 @@ def test_a_socket_brings_the_same_lines(revaer: Revaer, api: FakeApi) -> None:
 
     assert (result.code, result.err) == (0, "")
     assert result.out == (
-        "10:00:00  completed           content_path=/a\n10:00:00  completed           content_path=/b\n"
+        "10:00:00  completed             content_path=/a\n10:00:00  completed             content_path=/b\n"
     )
 
 

@@ -144,6 +144,11 @@ async def test_a_daemon_that_cannot_serve_still_tells_why(api: FakeApi, client: 
     assert report.components[0].reason == "no engine"
 
 
+async def test_a_sign_of_life_needs_no_key(api: FakeApi) -> None:
+    async with Client(api.url) as client:
+        assert await client.live() == 125.5
+
+
 async def test_a_refused_health_page_is_a_problem(api: FakeApi, client: Client) -> None:
     api.health = problem(503, "Service unavailable", "starting")
 

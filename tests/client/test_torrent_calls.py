@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from revaer.client import Client, InvalidAnswer, ListQuery, Problem, add_body
+from revaer.client import Availability, Client, InvalidAnswer, ListQuery, Problem, add_body
 from tests.support.fake_api import SINCE, Answer, FakeApi, problem
 from tests.support.fake_torrents import REFUSED, peer_document, tracker_document
 
@@ -63,6 +63,15 @@ async def test_pieces_are_read(api: FakeApi, client: Client) -> None:
     found = await client.pieces(put(api, pieces={"count": 9, "piece_length": 16384, "have_count": 5, "have": have}))
 
     assert (found.count, found.have_count, found.have) == (9, 5, b"\xf0\x80")
+    assert [piece for piece in range(9) if found.has(piece)] == [0, 1, 2, 3, 8]
+    assert (found.has(99), found.availability) == (False, None)
+
+
+async def test_the_availability_of_pieces_is_read(api: FakeApi, client: Client) -> None:
+    known = {"min": 0, "max": 3, "average": 1.25, "missing": 2}
+    pieces = {"count": 1, "piece_length": 16384, "have_count": 0, "have": "AA==", "availability": known}
+
+    assert (await client.pieces(put(api, pieces=pieces))).availability == Availability(0, 3, 1.25, 2)
 
 
 async def test_a_timeline_is_read_page_by_page(api: FakeApi, client: Client) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from typing import Any
 
 import schemathesis
@@ -15,12 +16,14 @@ STREAMS = {"streamEvents", "streamEventsOfTorrents", "streamEventsAlias"}
 ENDINGS = {"revokeKey", "rotateKey"}
 OWN = os.environ.get("REVAER_FUZZ_KEY", "").partition(":")[0]
 """The key that calls come with; it must not end."""
+REVISION = re.compile(r'"(0|[1-9][0-9]{0,17})"|\*')
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Come in through a proxy where a caller on the node could take locks away; have streams begin with a frame; leave
-    the own key alone; give torrents that could be added a source, so that there are some."""
+    the own key alone; give torrents that could be added a source, so that there are some; drop a revision that
+    was taken for a right one without its quotes."""
     del context, kwargs
     operation = case.operation.definition.raw.get("operationId")
     if case.operation.path.startswith("/v1/config"):
@@ -29,8 +32,11 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         case.headers["last-event-id"] = "none"
     if operation in ENDINGS and case.path_parameters.get("id") == OWN:
         case.path_parameters["id"] = "rk_somebody-else"
-    is_addable = operation == "addTorrent" and case.media_type == "application/json" and isinstance(case.body, dict)
-    if is_addable and case.meta.generation.mode.is_positive:
+    if not case.meta.generation.mode.is_positive:
+        return
+    if not REVISION.fullmatch(str(case.headers.get("if-match", "*"))):
+        del case.headers["if-match"]
+    if operation == "addTorrent" and case.media_type == "application/json" and isinstance(case.body, dict):
         _give_source(case.body)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,20 +11,19 @@ from revaer.session.queueing import Move, moves
 from revaer.types import TorrentId
 
 
-def played(queue: list[TorrentId], planned: list[Move]) -> list[TorrentId]:
+def played(queue: list[TorrentId], planned: Sequence[Move]) -> list[TorrentId]:
     """Do single moves on a queue."""
     queue = list(queue)
     for key, position in planned:
         at = queue.index(key)
         queue.remove(key)
         named = {"top": 0, "bottom": len(queue), "up": max(0, at - 1), "down": at + 1}
-        queue.insert(named[position] if isinstance(position, str) else position, key)
+        queue.insert(named[position], key)
     return queue
 
 
-def plan(queue: list[TorrentId], chosen: list[TorrentId], position: int | str) -> list[Move]:
-    places = {key: at for at, key in enumerate(queue)}
-    return moves(chosen, position, places, last=len(queue) - 1)
+def plan(queue: list[TorrentId], chosen: list[TorrentId], position: int | str) -> Sequence[Move]:
+    return moves(chosen, position, queue).steps
 
 
 KEYS = [TorrentId(letter) for letter in "abcdefgh"]
@@ -72,6 +73,22 @@ def test_each_goes_down_by_one_or_is_at_the_bottom(queue: list[TorrentId], chose
         assert after.index(key) == min(len(queue) - 1 - rank, queue.index(key) + 1)
 
 
+@given(queues, choices, positions)
+def test_places_are_those_of_the_end(queue: list[TorrentId], chosen: list[TorrentId], position: int | str) -> None:
+    planned = moves(chosen, position, queue)
+    after = played(queue, planned.steps)
+    assert {key: after.index(key) for key in planned.places} == planned.places
+    assert all(queue.index(key) == after.index(key) for key in set(chosen) - planned.places.keys())
+
+
+@given(queues, choices, st.integers(0, 12))
+def test_no_torrent_is_moved_twice(queue: list[TorrentId], chosen: list[TorrentId], at: int) -> None:
+    steps = plan(queue, chosen, at)
+    assert len({key for key, _ in steps}) == len(steps)
+
+
 def test_torrents_that_are_not_in_the_queue_stay() -> None:
     seed, unknown = TorrentId("s"), TorrentId("u")
-    assert moves([seed, unknown, KEYS[0]], "top", {seed: -1, KEYS[0]: 3}, last=3) == [(KEYS[0], "top")]
+    planned = moves([seed, unknown, KEYS[1]], "top", KEYS[:2])
+    assert planned.steps == ((KEYS[1], "top"),)
+    assert planned.places == {KEYS[1]: 0}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -38,7 +39,9 @@ class Collector:
         paths: where each request was posted to.
         raw: the bodies.
         status: what requests are answered with.
+        connections: how many are open.
         gate: requests wait for it.
+        changed: told when a connection comes or goes.
     """
 
     url: str = ""
@@ -46,7 +49,9 @@ class Collector:
     paths: list[str] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
     status: int = 200
+    connections: int = 0
     gate: threading.Event = field(default_factory=threading.Event)
+    changed: threading.Condition = field(default_factory=threading.Condition)
 
     def named(self, name: str) -> list[Seen]:
         """The spans of a name."""
@@ -69,6 +74,17 @@ class Collector:
             span = self.parent_of(span)
             names.append(span.name)
         return names
+
+    def connect(self, change: int) -> None:
+        """Count a connection in or out."""
+        with self.changed:
+            self.connections += change
+            self.changed.notify_all()
+
+    def wait_for_connections(self, count: int) -> None:
+        """Block until just so many are open."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.connections == count, 10), self.connections
 
     def take(self, path: str, body: bytes) -> int:
         """Take a request; returns the status of its answer."""
@@ -110,9 +126,19 @@ def open_collector(port: int = 0) -> Iterator[Collector]:
     """Run a collector for the length of a block."""
     collector = Collector()
     collector.gate.set()
+    held: list[socket.socket] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def handle(self) -> None:
+            collector.connect(1)
+            held.append(self.connection)
+            try:
+                super().handle()
+            finally:
+                held.remove(self.connection)
+                collector.connect(-1)
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
@@ -138,3 +164,7 @@ def open_collector(port: int = 0) -> Iterator[Collector]:
             collector.gate.set()
             server.shutdown()
             thread.join()
+            # A client may keep its connection open: the threads of the server would wait for it.
+            for connection in tuple(held):
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)

@@ -25,6 +25,7 @@ from revaer.api.listening import Listening
 from revaer.api.overview import Overview
 from revaer.api.pages import Pages
 from revaer.api.readmodel import ReadModel
+from revaer.api.rows import RowWriter
 from revaer.api.services import Services
 from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.api.sse import stream_events
@@ -32,6 +33,7 @@ from revaer.api.standing import Standing
 from revaer.api.streams import Streams
 from revaer.database.messages import DatabaseStatus
 from revaer.events import Event, coalescing_key, fences, merge
+from revaer.journal.messages import JournalMessage
 from revaer.security.authenticate import Authenticator
 from revaer.telemetry.metrics import Metrics
 
@@ -53,8 +55,8 @@ class Connection:
     frames: list[Frame] = field(default_factory=list)
 
 
-def services_of(bus: Bus[Event], epoch: int) -> Services:
-    """What a stream of this bus needs; the session behind it never runs."""
+def services_of(bus: Bus[Event], epoch: int, journal: ActorRef[JournalMessage] | None = None) -> Services:
+    """What a stream of this bus needs; the session behind it never runs, and without `journal` that neither."""
     session: ActorRef[Any] = ActorRef("session")
     health, metrics = Health(clock=lambda: 0.0), Metrics()
     model = ReadModel(session=session, bus=bus, health=health.reporter("api"), metrics=metrics)
@@ -78,6 +80,7 @@ def services_of(bus: Bus[Event], epoch: int) -> Services:
         mailboxes=dict,
         model=model,
         pages=Pages(model),
+        rows=RowWriter(model),
         overview=Overview(model),
         frames=FrameWriter(epoch),
         socket_frames=FrameWriter(epoch, SOCKET),
@@ -85,22 +88,38 @@ def services_of(bus: Bus[Event], epoch: int) -> Services:
         engine=EngineWatch(session),
         lane=BlockingLane("bodies"),
         files=BlockingLane("files"),
+        journal=ActorRef("journal") if journal is None else journal,
     )
 
 
 class Node:
-    """One start of the daemon, as far as its events go."""
+    """One start of the daemon, as far as its events go.
 
-    def __init__(self, epoch: int, *, ring: int) -> None:
+    Args:
+        epoch: its number.
+        ring: how many events its bus retains.
+        bus: its bus, when there is one already.
+        journal: its journal; without one only the ring replays.
+    """
+
+    def __init__(
+        self,
+        epoch: int,
+        *,
+        ring: int = 10_000,
+        bus: Bus[Event] | None = None,
+        journal: ActorRef[JournalMessage] | None = None,
+    ) -> None:
         self.epoch = epoch
-        self.bus: Bus[Event] = Bus(ring=ring, key=coalescing_key, merge=merge, fences=fences)
-        self.services = services_of(self.bus, epoch)
+        self.bus: Bus[Event] = bus or Bus(ring=ring, key=coalescing_key, merge=merge, fences=fences)
+        self.services = services_of(self.bus, epoch, journal)
 
 
 class Client:
-    """Reads streams and remembers the last id it saw, over all its connections."""
+    """Reads streams and remembers the last id it saw, over all its connections. `query` is that of its calls."""
 
-    def __init__(self, nursery: trio.Nursery) -> None:
+    def __init__(self, nursery: trio.Nursery, query: str = "") -> None:
+        self._query = query
         self.connections: list[Connection] = []
         self.last_id: str | None = None
         self._nursery = nursery
@@ -120,7 +139,7 @@ class Client:
         connection = Connection(self.last_id)
         self.connections.append(connection)
         headers = [] if self.last_id is None else [(b"last-event-id", self.last_id.encode())]
-        call = Call(_scope(headers), _never)
+        call = Call(_scope(headers, self._query), _never)
         reply = await stream_events(call, node.services)
         assert isinstance(reply, StreamReply)
         self._nursery.start_soon(self._follow, reply, connection, scope)
@@ -165,8 +184,14 @@ class Client:
             self.last_id = frame.id or self.last_id
 
 
-def _scope(headers: list[tuple[bytes, bytes]]) -> Any:
-    return {"method": "GET", "path": "/v1/events", "query_string": b"", "headers": headers, "client": ("127.0.0.1", 1)}
+def _scope(headers: list[tuple[bytes, bytes]], query: str) -> Any:
+    return {
+        "method": "GET",
+        "path": "/v1/events",
+        "query_string": query.encode(),
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+    }
 
 
 async def _never() -> Any:

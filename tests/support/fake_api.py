@@ -126,6 +126,7 @@ class FakeApi:
         sockets: one script per WebSocket to come; without one it stays silent.
         said: every message that came by WebSocket.
         health: what `/health/full` says, with its status.
+        life: what `/health/live` says.
     """
 
     HOLD = b"hold"
@@ -144,6 +145,7 @@ class FakeApi:
         self.sockets: deque[fake_sockets.Steps] = deque()
         self.said: list[dict[str, Any]] = []
         self.health = Answer(200, {"status": "ok", "version": "0.1.0", "components": {}})
+        self.life = Answer(200, {"status": "live", "uptime": 125.5})
         self.metrics = "revaer_up 1\n"
 
     @property
@@ -232,7 +234,11 @@ class FakeApi:
     def _answer(self, request: Request) -> Answer:
         if self.next_answers:
             return self.next_answers.popleft()
-        public = {"/health/full": self.health, "/metrics": Answer(200, self.metrics, "text/plain")}
+        public = {
+            "/health/full": self.health,
+            "/health/live": self.life,
+            "/metrics": Answer(200, self.metrics, "text/plain"),
+        }
         return public.get(request.path) or self._guarded(request)
 
     def _guarded(self, request: Request) -> Answer:

@@ -9,8 +9,7 @@ import trio
 from revaer.database.messages import DatabaseUnavailable
 from revaer.journal.backlog import Batch
 from revaer.journal.entries import Entry, is_selected
-from revaer.journal.gaps import END_OF_EPOCH
-from revaer.journal.messages import Gap, Selection
+from revaer.journal.messages import END_OF_EPOCH, Gap, Selection
 from revaer.journal.store import UNCLEAN, UNRECORDED, EpochTaken, History, Opened, Pruned, Run, Scan
 from revaer.types import EventId, TorrentId
 

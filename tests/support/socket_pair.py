@@ -16,6 +16,7 @@ from revaer.api.errors import ClientGone
 from revaer.api.event_socket import serve_events
 from revaer.api.pages import Pages
 from revaer.api.readmodel import ReadModel
+from revaer.api.rows import RowWriter
 from revaer.api.services import Services
 from revaer.api.sockets import Socket
 from revaer.client.backoff import Backoff
@@ -92,7 +93,7 @@ class Node:
         session: Any = self.truth
         health = Health(clock=lambda: 0.0).reporter("api")
         model = ReadModel(session=session, bus=bus, health=health, metrics=services.metrics)
-        self.services: Services = replace(services, model=model, pages=Pages(model))
+        self.services: Services = replace(services, model=model, pages=Pages(model), rows=RowWriter(model))
         self._life = trio.CancelScope()
         nursery.start_soon(self._live, model)
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from revaer.api.bodies import PATCH_TYPES
 from revaer.api.config_routes import REVISION_MAX, SCHEMA_TYPE, RollbackBody
-from revaer.api.openapi import samples
+from revaer.api.openapi import config_samples, samples
 from revaer.api.openapi.components import MergePatchOf
 from revaer.api.openapi.operation import Answer, Body, Operation, Parameter
 from revaer.api.openapi.parameters import IF_MATCH, LIMIT
@@ -51,7 +51,7 @@ PATCH_EXAMPLE: Final[dict[str, Any]] = {
 _PATCH_BODY: Final = Body(dict.fromkeys(PATCH_TYPES, CONFIG_PATCH), examples={"caps": PATCH_EXAMPLE})
 _AWAY: Final = "service-unavailable"
 _CHANGING: Final = ("precondition-failed", "config-invalid")
-_CHANGED: Final = Answer(200, "It holds.", ChangedSnapshot, headers=("etag",))
+_CHANGED: Final = Answer(200, "It holds.", ChangedSnapshot, headers=("etag",), example=config_samples.CHANGED)
 _POLICY_EXAMPLE: Final = {"seed_ratio_limit": 2.0, "download_dir": "/srv/downloads/films"}
 
 CONFIG: Final = (
@@ -65,6 +65,7 @@ CONFIG: Final = (
                 "The documents, the keys and secrets that exist, and what is effective.",
                 ConfigSnapshot,
                 headers=("etag",),
+                example=config_samples.SNAPSHOT,
             ),
         ),
     ),
@@ -136,7 +137,7 @@ CONFIG: Final = (
 )
 
 
-def _labels(path: str, one: str, many: str, shape: Any) -> tuple[Operation, ...]:
+def _labels(path: str, one: str, many: str, shape: Any, example: Any) -> tuple[Operation, ...]:
     """Return what is to be said of the calls about one kind of labels."""
     policy = f"{path}/{{path:name}}"
     title = one.capitalize()
@@ -146,14 +147,14 @@ def _labels(path: str, one: str, many: str, shape: Any) -> tuple[Operation, ...]
             id=f"list{many.capitalize()}",
             tag="labels",
             summary=f"List the policies of all {many}",
-            answers=(Answer(200, "The policies by name.", shape, headers=("etag",)),),
+            answers=(Answer(200, "The policies by name.", shape, headers=("etag",), example=example),),
         ),
         Operation(
             route=f"GET {policy}",
             id=f"get{title}",
             tag="labels",
             summary=f"Show the policy of a {one}",
-            answers=(Answer(200, "The policy.", LabelPolicy, headers=("etag",)),),
+            answers=(Answer(200, "The policy.", LabelPolicy, headers=("etag",), example=config_samples.POLICY),),
             problems=("not-found",),
         ),
         Operation(
@@ -164,8 +165,8 @@ def _labels(path: str, one: str, many: str, shape: Any) -> tuple[Operation, ...]
             parameters=(IF_MATCH,),
             body=Body({"application/json": LabelPolicy}, examples={"films": _POLICY_EXAMPLE}),
             answers=(
-                Answer(200, "It was replaced.", LabelPolicy, headers=("etag",)),
-                Answer(201, "It was made.", LabelPolicy, headers=("etag",)),
+                Answer(200, "It was replaced.", LabelPolicy, headers=("etag",), example=config_samples.POLICY),
+                Answer(201, "It was made.", LabelPolicy, headers=("etag",), example=config_samples.POLICY),
             ),
             problems=("validation", *_CHANGING),
         ),
@@ -182,8 +183,8 @@ def _labels(path: str, one: str, many: str, shape: Any) -> tuple[Operation, ...]
 
 
 LABELS: Final = (
-    *_labels("/v1/categories", "category", "categories", Categories),
-    *_labels("/v1/tags", "tag", "tags", Tags),
+    *_labels("/v1/categories", "category", "categories", Categories, config_samples.CATEGORIES),
+    *_labels("/v1/tags", "tag", "tags", Tags, config_samples.TAGS),
 )
 
 OPERATIONS: Final = (*CONFIG, *LABELS)

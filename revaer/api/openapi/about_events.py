@@ -8,6 +8,7 @@ from pydantic import Field, create_model
 
 from revaer.api.event_filter import EVENT_FILTERS
 from revaer.api.fields import Body, NoBody
+from revaer.api.openapi import samples
 from revaer.api.openapi.front import TICKET, keyed
 from revaer.api.openapi.operation import JSON, Answer, Operation, Parameter
 from revaer.api.openapi.operation import Body as RequestBody
@@ -22,7 +23,9 @@ from revaer.telemetry.messages import LOG_LEVELS
 EVENT_STREAM: Final = "text/event-stream"
 
 FILTERS: Final = (
-    Parameter(name="torrent", type=Keys, text="Torrents by id or info-hash; one must be meant."),
+    Parameter(
+        name="torrent", type=Keys, text="Torrents by id or info-hash; one must be meant.", example=[samples.TORRENT_ID]
+    ),
     Parameter(
         name="event",
         type=choices(sorted(EVENT_KINDS)),
@@ -57,14 +60,28 @@ _TEXT: Final = (
     "Each frame has an `event`, and as `data` a JSON document of the schema that `x-event-stream` gives for it. "
     "A frame of an event has its `id`. "
     f"A comment comes every {PING_SECONDS:g} s, and `retry` says to come back after {RETRY_MILLISECONDS} ms.\n\n"
-    "With the id of the last event, the stream begins with all that came after it. Where that cannot be had whole, it "
-    "begins with `reset`: read the snapshot anew. A client that is too slow gets `lagged` in place of what it missed. "
+    "With the id of the last event, the stream begins with all that came after it. Where that cannot be had whole, or "
+    "no event of this node has that id, it begins with `reset`: read the snapshot anew. A client that is too slow gets "
+    "`lagged` in place of what it missed. "
     "`closing` is the last frame.\n\n"
     f"A key holds at most {STREAMS_PER_KEY} streams at once. A wrong filter is refused; it never leads to an "
     "unfiltered stream."
 )
 
-_STREAM: Final = Answer(200, "The stream; it goes on until either side ends it.", {}, (EVENT_STREAM,))
+_GOES_ON: Final = "The stream; it goes on until either side ends it."
+_EVENTS: Final = (
+    "retry: 2000\nid: 7-1042\n\n"
+    "id: 7-1043\nevent: completed\n"
+    'data: {"id":"7-1043","timestamp":"2026-11-02T12:00:00.000Z","event":{"type":"completed",'
+    '"torrent_id":"0192f0c1-2b3c-7d4e-8f90-a1b2c3d4e5f6","completed_at":"2026-11-02T12:00:00.000Z",'
+    '"content_path":"/srv/downloads/Some.Film.2026.1080p"}}\n\n'
+    ": ping\n\n"
+)
+_LINES: Final = (
+    "retry: 2000\n\nevent: log\n"
+    'data: {"timestamp":"2026-11-02T12:00:00.000000Z","level":"warning","event":"client_stuck",'
+    '"reason":"the client took nothing for 30 s"}\n\n'
+)
 
 FRAMES: Final = {"*": Envelope, **STREAM_WORDS}
 
@@ -77,7 +94,7 @@ def _stream(path: str, name: str, summary: str) -> Operation:
         summary=summary,
         text=_TEXT,
         parameters=(*FILTERS, *LAST_EVENT_ID),
-        answers=(Answer(200, "The stream; it goes on until either side ends it.", {}, (EVENT_STREAM,)),),
+        answers=(Answer(200, _GOES_ON, {}, (EVENT_STREAM,), example=_EVENTS),),
         security=(*keyed("read"), {TICKET: []}),
         frames=FRAMES,
     )
@@ -92,8 +109,8 @@ STREAMS: Final = (
 _SOCKET_TEXT: Final = (
     "JSON in text frames; `op` says what a message is, and `x-websocket` what it holds. The client subscribes, with a "
     "filter as the event stream has it: with `snapshot` it first gets the catalogue in chunks, with `since` all that "
-    "came after that event. Another `subscribe` takes the place of the one before. `ping` is answered when everything "
-    "that was said before it is out.\n\n"
+    "came after that event, or a `reset` if that cannot be had whole. Another `subscribe` takes the place of the one "
+    "before. `ping` is answered when everything that was said before it is out.\n\n"
     "What makes no sense is answered with `error`. What is no JSON, no text or too large ends the socket with 1007, "
     "1003 or 1009. A client that takes nothing for 30 s is disconnected with 1013, one whose key no longer counts with "
     "1008; when the node stops, it says `closing` and ends with 1001."
@@ -168,7 +185,7 @@ LOGS: Final = Operation(
         ),
     ),
     security=(*keyed("admin"), {TICKET: []}),
-    answers=(_STREAM,),
+    answers=(Answer(200, _GOES_ON, {}, (EVENT_STREAM,), example=_LINES),),
     frames={"log": _LOG_LINE, **{name: STREAM_WORDS[name] for name in ("lagged", "closing")}},
 )
 

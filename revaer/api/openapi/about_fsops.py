@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -16,6 +16,13 @@ from revaer.fsops.messages import JobState
 
 _NOTHING: Final = Body({JSON: NoBody}, required=False)
 _ONE: Final = "/v1/torrents/{id}/fsops"
+
+_UNDER_WAY: Final[dict[str, Any]] = samples.VERIFICATION | {
+    "finished": False,
+    "entries": 5,
+    "findings": [],
+    "findings_total": 0,
+}
 
 OPERATIONS: Final = (
     Operation(
@@ -63,7 +70,7 @@ OPERATIONS: Final = (
         body=Body({JSON: VerifyBody}, required=False, examples={"wait": {"wait_seconds": 10}}),
         answers=(
             Answer(200, "It is over.", Verification, example=samples.VERIFICATION),
-            Answer(202, "It goes on; ask again by its `run_id`.", Verification),
+            Answer(202, "It goes on; ask again by its `run_id`.", Verification, example=_UNDER_WAY),
         ),
         problems=("not-found", "validation"),
     ),

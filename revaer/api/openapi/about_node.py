@@ -11,6 +11,7 @@ from revaer.api import settings
 from revaer.api.bodies import PATCH_TYPES
 from revaer.api.fields import NoBody
 from revaer.api.key_routes import LimitBody
+from revaer.api.openapi import config_samples
 from revaer.api.openapi.about_config import PATCH_EXAMPLE, SecretValues
 from revaer.api.openapi.components import MergePatchOf
 from revaer.api.openapi.front import SETUP_TOKEN, keyed
@@ -21,6 +22,10 @@ from revaer.api.shapes.node import FullHealth, HealthSummary, Liveness, NodeCard
 from revaer.config.messages import Configuration
 
 METRICS_TYPES: Final = ("text/plain", "application/openmetrics-text")
+_METRICS: Final = (
+    "# HELP revaer_torrents Torrents by state.\n# TYPE revaer_torrents gauge\n"
+    'revaer_torrents{state="downloading"} 3.0\nrevaer_torrents{state="seeding"} 12.0\n'
+)
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -80,7 +85,7 @@ NODE: Final = (
         tag="node",
         text="Prometheus text, or OpenMetrics when `Accept` asks for it.",
         security=({}, *keyed("read")),
-        answers=(Answer(200, "The metrics.", {"type": "string"}, METRICS_TYPES),),
+        answers=(Answer(200, "The metrics.", {"type": "string"}, METRICS_TYPES, example=_METRICS),),
         problems=("unauthorized", "rate-limited", "service-unavailable"),
     ),
     Operation(
@@ -134,10 +139,11 @@ SETUP: Final = (
                 type=str,
                 text="The admin key that a caller on the node has stored already, so that a lost answer is no lost "
                 "key: `<key_id>:<secret>`, with a secret of at least 43 characters.",
+                example=config_samples.OWN_KEY,
             ),
         ),
         body=Body(dict.fromkeys(PATCH_TYPES, CHANGESET), examples={"caps": PATCH_EXAMPLE}),
-        answers=(Answer(200, "The node is active.", SetupDone),),
+        answers=(Answer(200, "The node is active.", SetupDone, example=config_samples.SETUP_DONE),),
         problems=("unauthorized", "conflict", "config-invalid", "rate-limited", "service-unavailable"),
     ),
     Operation(
@@ -147,7 +153,11 @@ SETUP: Final = (
         text="Torrents stop, keys and secrets are gone, the node returns to its setup on loopback. Payload files and "
         "the history stay.",
         body=Body({JSON: ResetBody}, examples={"meant": {"confirm": "factory reset"}}),
-        answers=(Answer(200, "The node waits for its setup.", ChangedSnapshot, headers=("etag",)),),
+        answers=(
+            Answer(
+                200, "The node waits for its setup.", ChangedSnapshot, headers=("etag",), example=config_samples.RESET
+            ),
+        ),
         problems=("validation",),
     ),
     Operation(

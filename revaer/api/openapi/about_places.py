@@ -14,6 +14,7 @@ from revaer.api.openapi.operation import JSON, Answer, Body, Operation, Paramete
 from revaer.api.openapi.parameters import LIMIT
 from revaer.api.shapes.dashboard import Dashboard
 from revaer.api.shapes.places import DirectoryPage, MadeTorrent
+from revaer.types import TorrentState
 
 _ENTRIES: Final[dict[str, Any]] = {
     "path": "/srv/downloads",
@@ -35,12 +36,54 @@ _ENTRIES: Final[dict[str, Any]] = {
     ],
 }
 
+_STATES: Final = {TorrentState.DOWNLOADING: 1, TorrentState.SEEDING: 2}
+_DASHBOARD: Final[dict[str, Any]] = {
+    "instance_name": "revaer",
+    "version": "0.1.0",
+    "mode": "active",
+    "revision": 12,
+    "uptime": 86_400.5,
+    "torrents": {
+        "total": 3,
+        "active": 1,
+        "loading": False,
+        "states": {state.value: _STATES.get(state, 0) for state in TorrentState},
+    },
+    "rates": {"download_bps": 5_000_000, "upload_bps": 1_250_000},
+    "totals": {
+        "wanted_bytes": 9_000_000_000,
+        "completed_bytes": 6_400_000_000,
+        "downloaded_bytes": 6_500_000_000,
+        "uploaded_bytes": 12_000_000_000,
+    },
+    "queue": {
+        "queued": 0,
+        "downloading": 1,
+        "seeding": 2,
+        "max_active": 500,
+        "max_active_downloads": 3,
+        "max_active_seeds": -1,
+    },
+    "volumes": [
+        {
+            "roots": {"download_root": "/srv/downloads", "library_root": "/srv/library"},
+            "measured_at": "2026-11-02T12:00:00.000Z",
+            "total_bytes": 4_000_000_000_000,
+            "free_bytes": 1_200_000_000_000,
+        }
+    ],
+    "health": {"status": "ok", "components": [], "guardrails": []},
+    "failures": [],
+    "limits": {"download_bps": 5_000_000, "upload_bps": None, "in_effect": True, "alt_speed": {"active": False}},
+    "fsops": {"queue": 2, "running": 1, "failed": 0, "paused": False},
+}
+
 OPERATIONS: Final = (
     Operation(
         route="GET /v1/dashboard",
         id="getDashboard",
         tag="node",
-        answers=(Answer(200, "The whole node in one small document.", Dashboard),),
+        answers=(Answer(200, "The whole node in one small document.", Dashboard, example=_DASHBOARD),),
     ),
     Operation(
         route="GET /v1/fs/browse",

@@ -60,6 +60,15 @@ KEYED: Final = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset
 """What answers to keys with a limit have."""
 
 
+RETRY_PERHAPS: Final = {
+    "retry-after": {
+        "description": "Seconds after which to try again. Only where the same call is still being worked at.",
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+"""What a conflict may have."""
+
+
 def header_references(names: tuple[str, ...]) -> dict[str, Any]:
     """Refer to header fields by name."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

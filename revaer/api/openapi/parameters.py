@@ -44,7 +44,10 @@ LIMIT: Final = Parameter(
     name="limit", type=Limit, text=f"How many rows a page has; {settings.PAGE_DEFAULT} unless given.", example=100
 )
 CURSOR: Final = Parameter(
-    name="cursor", type=Cursor, text="`next` of the page before; it goes with the same sort and filters."
+    name="cursor",
+    type=Cursor,
+    text="`next` of the page before; it goes with the same sort and filters.",
+    example="WyJrIiwiYWRkZWRfYXQvMDAiXQ",
 )
 STATES: Final = Parameter(
     name="state", type=choices(TorrentState), text="States; one must hold.", example=["downloading", "seeding"]

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from revaer.api.errors import InvalidParam
-from revaer.api.openapi.headers import EVERY, KEYED, ONCE, header_references
+from revaer.api.openapi.headers import EVERY, KEYED, ONCE, RETRY_PERHAPS, header_references
 from revaer.api.openapi.operation import Operation
 from revaer.api.problems import BASE, CONTENT_TYPE, KINDS, Problem
 from revaer.api.routing import Route
@@ -91,7 +91,7 @@ def response(kinds: tuple[str, ...]) -> dict[str, Any]:
     names = sorted({name for kind in kinds for name in _HEADERS.get(kind, ())})
     return {
         "description": "; ".join(f"{KINDS[kind][1]} (`{kind}`)" for kind in kinds),
-        "headers": header_references((*EVERY, *KEYED, *ONCE, *names)),
+        "headers": header_references((*EVERY, *KEYED, *ONCE, *names)) | (RETRY_PERHAPS if "conflict" in kinds else {}),
         "content": {
             CONTENT_TYPE: {
                 "schema": _schema(kinds),

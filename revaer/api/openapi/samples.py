@@ -130,7 +130,7 @@ _JOB: Final = JobDetail(
     ),
     files=(ArtifactFile("Some.Film.2026.1080p.mkv", 4_294_967_296, DIGEST),),
 )
-_KEY: Final = KeyFacts(
+KEY_FACTS: Final = KeyFacts(
     "rk_9f8e7d6c5b4a",
     "dashboard",
     ("read",),
@@ -170,15 +170,15 @@ VERIFICATION: Final = verification_document(
         findings_total=1,
     )
 )
-KEY: Final = key_document(_KEY)
-ISSUED_KEY: Final = issued_document(IssuedKey(_KEY, "rk_9f8e7d6c5b4a:shown-this-one-time"))
+KEY: Final = key_document(KEY_FACTS)
+ISSUED_KEY: Final = issued_document(IssuedKey(KEY_FACTS, "rk_9f8e7d6c5b4a:shown-this-one-time"))
 TRIAL: Final[dict[str, Any]] = {
     "valid": True,
     "changes": [change_document(_CHANGE)],
     "impact": impact_document(Impact(consumers=frozenset({"throttle"})), 17),
 }
 REVISIONS: Final[dict[str, Any]] = {
-    "revisions": [revision_document(HistoryEntry(13, AT, _KEY.key_id, REQUEST, "patch", (_CHANGE,)))],
+    "revisions": [revision_document(HistoryEntry(13, AT, KEY_FACTS.key_id, REQUEST, "patch", (_CHANGE,)))],
     "next": 13,
 }
 MADE: Final[dict[str, Any]] = orjson.loads(

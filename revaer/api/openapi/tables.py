@@ -12,6 +12,7 @@ from revaer.api.openapi import (
     about_many,
     about_node,
     about_places,
+    about_timeline,
     about_torrents,
 )
 from revaer.api.openapi.operation import Operation
@@ -23,6 +24,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *about_places.OPERATIONS,
     *about_torrents.OPERATIONS,
     *about_many.OPERATIONS,
+    *about_timeline.OPERATIONS,
     *about_fsops.OPERATIONS,
     *about_events.OPERATIONS,
 )

@@ -83,7 +83,7 @@ class EventFacts(TypedDict):
     """Number of the newest event of this start."""
     subscribers: Count
     lagged: Count
-    """Events that subscribers missed."""
+    """Events that subscribers missed since the start, those included who left."""
 
 
 class MailboxFacts(TypedDict):

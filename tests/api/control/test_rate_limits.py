@@ -104,6 +104,24 @@ async def test_every_answer_to_a_limited_key_has_the_headers(node: Node) -> None
         assert 0 < int(answer.headers["x-ratelimit-reset"]) <= 3600
 
 
+async def test_streams_unchanged_answers_and_wrong_bodies_have_them_too(node: Node) -> None:
+    node.ledger.enter_key(LIMITED, "torrents", rate_limit=RateLimit(10, 3600.0))
+    http = node.client(LIMITED)
+    first = await http.get("/v1/torrents")
+    answers = [
+        first,
+        await http.get("/v1/torrents", headers={"if-none-match": first.headers["etag"]}),
+        await http.head("/v1/torrents"),
+        await http.post("/v1/torrents", content=b"{", headers={"content-type": "application/json"}),
+        await http.post("/v1/torrents", content=b"x", headers={"content-type": "text/plain"}),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 304, 200, 400, 415]
+    async with http.stream("GET", "/v1/events") as stream:
+        answers.append(stream)
+    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["9", "8", "7", "6", "5", "4"]
+    assert {answer.headers["x-ratelimit-limit"] for answer in answers} == {"10"}
+
+
 async def test_too_many_calls_are_429_and_counted(node: Node) -> None:
     node.ledger.enter_key(LIMITED, "admin", rate_limit=RateLimit(2, 3600.0))
     http = node.client(LIMITED)

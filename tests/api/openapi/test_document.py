@@ -49,7 +49,7 @@ def examples(content: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], An
     for described in content.values():
         named = [example["value"] for example in described.get("examples", {}).values()]
         for example in [*named, *([described["example"]] if "example" in described else [])]:
-            yield described["schema"], example
+            yield described.get("schema", {}), example
 
 
 async def nothing(*_: Any) -> Any:

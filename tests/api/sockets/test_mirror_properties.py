@@ -193,4 +193,5 @@ def test_a_mirror_shows_the_catalogue(ring: int, buffer: int, chunk: int, early:
         patch.setattr("revaer.api.event_socket.BUFFER", buffer)
         patch.setattr("revaer.api.catalogue_copy.CHUNK", chunk)
         patch.setattr("revaer.api.readmodel.CHUNK", 1)
+        patch.setattr("revaer.api.readmodel.FIGURES", 1)
         trio.run(play, clock=MockClock(autojump_threshold=0))

@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from revaer.api.catalogue_copy import CHUNK
 from revaer.types import Progress, TorrentState
 from tests.api.conftest import ADMIN, READER, Running, StartApi, make_view
 from tests.support.web_socket import PING, WebSocket, connected
@@ -45,18 +46,29 @@ async def test_events_come_in_the_envelope_of_event_streams(api: Running) -> Non
 
 
 async def test_snapshot_comes_in_chunks_and_events_go_on_from_it(start_api: StartApi) -> None:
-    async with start_api(views=250) as api, connected(api.settings.port, key=READER) as socket:
+    async with start_api(views=2 * CHUNK + 50) as api, connected(api.settings.port, key=READER) as socket:
         await socket.send(SNAPSHOT)
         chunks = [await socket.message("snapshot") for _ in range(3)]
         assert [chunk["index"] for chunk in chunks] == [0, 1, 2]
         assert [chunk["last"] for chunk in chunks] == [False, False, True]
-        assert {chunk["total"] for chunk in chunks} == {250}
+        assert {chunk["total"] for chunk in chunks} == {2 * CHUNK + 50}
         assert {chunk["id"] for chunk in chunks} == {f"7-{api.bus.seq}"}
         rows = [row for chunk in chunks for row in chunk["torrents"]]
         listed = (await api.http.get("/v1/torrents", params={"limit": "1000"})).json()["torrents"]
         assert rows == listed
         api.catalogue.remove(next(iter(api.catalogue.views)))
         assert (await socket.message("event"))["event"]["type"] == "torrent_removed"
+
+
+async def test_a_chunk_is_short_where_torrents_have_much_to_say(
+    start_api: StartApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("revaer.api.catalogue_copy.CHUNK_BYTES", 1)
+    async with start_api(views=3) as api, connected(api.settings.port, key=READER) as socket:
+        await socket.send(SNAPSHOT)
+        chunks = [await socket.message("snapshot") for _ in range(3)]
+        assert [len(chunk["torrents"]) for chunk in chunks] == [1, 1, 1]
+        assert [chunk["last"] for chunk in chunks] == [False, False, True]
 
 
 async def test_snapshot_of_nothing_is_one_empty_chunk(start_api: StartApi) -> None:
@@ -132,7 +144,7 @@ async def test_what_cannot_be_replayed_is_a_reset(start_api: StartApi) -> None:
     async with start_api(ring=3) as api:
         for number in range(8):
             api.catalogue.add(make_view(number))
-        for since in ("7-1", "6-1", "7-99999"):
+        for since in ("7-1", "6-1", "7-99999", "rubbish", "6-" + "9" * 37):
             async with connected(api.settings.port, key=READER) as socket:
                 await socket.send({"op": "subscribe", "since": since})
                 told = await socket.message("reset")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.surface.conftest import refused
 from tests.session.conftest import StoredTorrents
-from tests.support.session_api import add, rows, show
+from tests.support.session_api import add, rows, show, until
 from tests.support.torrents import info_hashes, make_torrent
 from tests.support.whole_node import WholeNode
 
@@ -22,8 +22,11 @@ def other(number: int) -> bytes:
 
 
 async def some(node: WholeNode, count: int = 3, **options: Any) -> list[str]:
-    """Add torrents; returns their ids."""
-    return [(await add(node, other(number), **options)).rpartition("/")[2] for number in range(count)]
+    """Add torrents; returns their ids, when all are under way."""
+    paths = [await add(node, other(number), **options) for number in range(count)]
+    for path in paths:
+        await until(node, path, "downloading")
+    return [path.rpartition("/")[2] for path in paths]
 
 
 async def act(
@@ -129,7 +132,9 @@ async def test_filter_chooses_what_the_list_would(node: WholeNode, filter_: dict
         {"tags": ["third"]},
     ]
     for number, options in enumerate(labels):
-        keys.append((await add(node, other(number), **options)).rpartition("/")[2])
+        path = await add(node, other(number), **options)
+        await until(node, path, "downloading")
+        keys.append(path.rpartition("/")[2])
     results = await act(node, "pause", filter_=filter_)
     assert results == [{"id": keys[number], "status": 200} for number in chosen]
     query = {name: value if isinstance(value, str) else ",".join(value) for name, value in filter_.items()}

@@ -106,12 +106,32 @@ async def test_options_of_an_add_reach_the_engine(node: WholeNode) -> None:
     )
     found = handle(node, path)
     flags = found.flags()
-    for flag in (FLAGS.paused, FLAGS.sequential_download, FLAGS.super_seeding, FLAGS.disable_pex):
+    for flag in (FLAGS.paused, FLAGS.sequential_download, FLAGS.disable_pex):
         assert flags & flag
     assert (found.download_limit(), found.upload_limit(), found.max_connections()) == (5_000, 6_000, 7)
     assert [entry["url"] for entry in found.trackers()] == ["http://127.0.0.1:1/announce"]
     assert found.url_seeds() == ["http://127.0.0.1:1/"]
     assert found.get_file_priorities() == [4, 0]
+
+
+async def test_super_seeding_is_there_when_a_download_ends(node: WholeNode, seeder: Seeder) -> None:
+    """The engine drops the flag when it checks what is not complete yet."""
+    path = await add(node, super_seeding=True)
+    key = TorrentId(path.rpartition("/")[2])
+
+    async def whole() -> bool:
+        await seeder.meet(node, key)
+        return bool((await show(node, path))["progress"]["percent_complete"] == 100.0)
+
+    await node.eventually(whole, "the end of the download")
+    assert handle(node, path).flags() & FLAGS.super_seeding
+    await node.http.post(f"{path}/action", json={"type": "recheck"})
+
+    async def again() -> bool:
+        return bool((await show(node, path))["state"]["kind"] != "checking")
+
+    await node.eventually(again, "the end of the check")
+    assert handle(node, path).flags() & FLAGS.super_seeding
 
 
 async def test_changed_options_reach_the_engine(node: WholeNode) -> None:

@@ -54,6 +54,7 @@ class FakeTorrent:
     download_bps: int = 0
     uploaded: int = 0
     seeding_seconds: int = 0
+    place: int = 0
     trackers: tuple[str, ...] = ()
     web_seeds: tuple[str, ...] = ()
 
@@ -226,6 +227,10 @@ class FakeEngine:
     async def set_queue_position(self, torrent_id: TorrentId, position: int | str) -> None:
         await self._enter("set_queue_position", torrent_id)
 
+    async def move_in_queue(self, steps: Sequence[tuple[TorrentId, str]]) -> None:
+        for torrent_id, _ in steps:
+            await self._enter("move_in_queue", torrent_id)
+
     async def move(self, torrent_id: TorrentId, download_dir: str) -> None:
         await self._enter("move", torrent_id)
         self.torrents[torrent_id].download_dir = download_dir
@@ -329,7 +334,7 @@ class FakeEngine:
             downloaded=done,
             uploaded=torrent.uploaded,
             seeding_seconds=torrent.seeding_seconds,
-            queue_position=0,
+            queue_position=torrent.place,
             progress=1.0 if done else 0.0,
             peers=0,
         )

@@ -106,3 +106,29 @@ async def test_more_torrents_than_work_at_once_are_all_acted_on(node: Node, cloc
         outcomes = await act(node, keys, Pause())
         assert all(isinstance(outcome, TorrentView) for outcome in outcomes)
         assert all(node.engine.torrents[key].paused for key in keys)
+
+
+async def test_places_in_the_queue_are_durable_and_moved_with_one_call(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = await some(node, 5)
+        for place, key in enumerate(keys):
+            node.engine.torrents[key].place = place
+        del node.engine.calls[:]
+        outcomes = await act(node, [keys[3], keys[1]], Queue("top"))
+        assert [view.id for view in outcomes] == [keys[3], keys[1]]
+        assert [call for call in node.engine.calls if "queue" in call[0]] == [
+            ("move_in_queue", keys[3]),
+            ("move_in_queue", keys[1]),
+        ]
+        assert [node.shelf.intents[key].options.queue_position for key in keys] == [None, 0, None, 1, None]
+        assert (await node.views())[keys[3]].descriptor.queue_position == 1
+
+
+async def test_places_that_the_engine_refuses_are_not_kept(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = await some(node, 2)
+        node.engine.torrents[keys[1]].place = 1
+        node.engines.faults.refusals["move_in_queue"] = "not now"
+        outcomes = await act(node, [*keys, NOBODY], Queue("top"))
+        assert [type(outcome) for outcome in outcomes] == [ActionRefused, ActionRefused, UnknownTorrent]
+        assert [node.shelf.intents[key].options.queue_position for key in keys] == [None, None]

@@ -344,6 +344,17 @@ async def test_queue_position_moves_a_torrent(rig: Rig) -> None:
     assert (await rig.status(ids[0])).queue_position == 2
 
 
+async def test_many_moves_in_the_queue_are_made_in_order(rig: Rig) -> None:
+    ids = []
+    for index in range(4):
+        spec = rig.spec(make_torrent({f"f{index}": bytes(100)}, name=f"f{index}"), paused=True)
+        await rig.engine.add(spec)
+        ids.append(spec.torrent_id)
+    await rig.engine.move_in_queue([(ids[2], "top"), (UNKNOWN, "top"), (ids[3], "top"), (ids[0], "down")])
+    assert [(await rig.status(key)).queue_position for key in (ids[3], ids[2], ids[1], ids[0])] == [0, 1, 2, 3]
+    await rig.engine.move_in_queue([])
+
+
 async def test_every_question_for_changes_is_answered(rig: Rig) -> None:
     rig.engine.request_statuses()
     assert (await rig.event(StatusBatch)).items == ()
