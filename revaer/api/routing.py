@@ -56,9 +56,9 @@ class Router(Generic[S]):
             Rule(route.path.replace("{", "<").replace("}", ">"), methods=[route.method], endpoint=route)
             for route in routes
         ]
-        self._adapter = Map(
-            rules, converters={"path": _Rest}, merge_slashes=False, redirect_defaults=False
-        ).bind("revaer")
+        self._adapter = Map(rules, converters={"path": _Rest}, merge_slashes=False, redirect_defaults=False).bind(
+            "revaer"
+        )
 
     def match(self, path: str, method: str) -> tuple[Route[S], Mapping[str, str]]:
         """Return the route of a request and the variable parts of its path.
