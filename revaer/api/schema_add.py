@@ -32,6 +32,9 @@ _METAINFO: Any = {
 }
 
 
+_RESUME: Any = {"contentEncoding": "base64", "pattern": "^[A-Za-z0-9+/]+={0,2}$"}
+
+
 class AddBody(fields.Body):
     """Everything that may be asked of a new torrent; `magnet` or `metainfo` is its source."""
 
@@ -39,6 +42,9 @@ class AddBody(fields.Body):
     """A magnet link, with an info-hash of v1 or v2."""
     metainfo: Annotated[str, Field(json_schema_extra=_METAINFO)] | None = None
     """A `.torrent` file, base64."""
+    resume: Annotated[str, Field(json_schema_extra=_RESUME)] | None = None
+    """What another program had of it: a fast-resume record in libtorrent's form, base64, with a metainfo only. The
+    pieces that it claims are not hashed. Fields that lead elsewhere, such as paths, are refused."""
     id: Annotated[str, Field(pattern=UUID_PATTERN)] | None = None
     """A UUID of the client's own; one is made otherwise."""
     name: fields.Name | None = None
@@ -94,7 +100,7 @@ class AddBody(fields.Body):
 
 _ADD: TypeAdapter[AddBody] = TypeAdapter(AddBody)
 _LISTS = frozenset({"tags", "trackers", "web_seeds", "include", "exclude"})
-_TEXTS = frozenset({"magnet", "id", "name", "comment", "download_dir", "storage_mode", "category"})
+_TEXTS = frozenset({"magnet", "resume", "id", "name", "comment", "download_dir", "storage_mode", "category"})
 _KNOWN = frozenset({*AddBody.model_fields, OPTIONS_FIELD})
 
 
@@ -115,10 +121,13 @@ def parse_add(document: object, settings: ApiSettings, *, metainfo: bytes | None
     if sum(sources) != 1:
         message = "exactly one source is needed: magnet, metainfo, or an uploaded .torrent file"
         raise InvalidBody([InvalidParam("/metainfo" if sum(sources) else "", message)])
+    if body.resume is not None and body.seed_mode:
+        raise InvalidBody([InvalidParam("/resume", "says what is there, and so does seed_mode: give one of them")])
     return AddTorrent(
         options=_options(body, settings),
         magnet=body.magnet,
         metainfo=metainfo if body.metainfo is None else _decode(body.metainfo),
+        record=None if body.resume is None else _decode(body.resume, "resume"),
         torrent_id=None if body.id is None else TorrentId(body.id.lower()),
     )
 
@@ -218,18 +227,18 @@ def _given(body: AddBody, name: str, otherwise: T) -> T:
     return value
 
 
-def _decode(text: str) -> bytes:
+def _decode(text: str, name: str = "metainfo") -> bytes:
     if len(text) > METAINFO_BYTES * 4 // 3 + 4:
-        raise BodyTooLarge("the metainfo", METAINFO_BYTES, pointer="/metainfo")
+        raise BodyTooLarge(f"the {name}", METAINFO_BYTES, pointer=f"/{name}")
     try:
-        metainfo = base64.b64decode(text, validate=True)
+        content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidBody([InvalidParam("/metainfo", "must be base64")]) from error
-    if len(metainfo) > METAINFO_BYTES:
-        raise BodyTooLarge("the metainfo", METAINFO_BYTES, pointer="/metainfo")
-    if not metainfo:
-        raise InvalidBody([InvalidParam("/metainfo", "must not be empty")])
-    return metainfo
+        raise InvalidBody([InvalidParam(f"/{name}", "must be base64")]) from error
+    if len(content) > METAINFO_BYTES:
+        raise BodyTooLarge(f"the {name}", METAINFO_BYTES, pointer=f"/{name}")
+    if not content:
+        raise InvalidBody([InvalidParam(f"/{name}", "must not be empty")])
+    return content
 
 
 def _literal(name: str, text: str) -> Any:

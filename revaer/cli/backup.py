@@ -11,6 +11,7 @@ import click
 
 from revaer.cli import formats, terminal
 from revaer.cli.failures import Failure, WrongRequest
+from revaer.cli.parameters import PATH_MAP
 from revaer.cli.serve import database_options, database_url_of
 from revaer.cli.settings import Settings, global_options, pass_settings
 
@@ -50,9 +51,7 @@ def backup(
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--map", "pairs", metavar="OLD=NEW", multiple=True, help="A directory that is another one here; may be repeated."
-)
+@PATH_MAP
 @click.option("--check", is_flag=True, help="Only read the backup, and tell what it holds.")
 @database_options
 @global_options(leading=False)
@@ -62,7 +61,7 @@ def restore(
     /,
     *,
     file: Path,
-    pairs: tuple[str, ...],
+    pairs: tuple[tuple[PurePosixPath, PurePosixPath], ...],
     check: bool,
     database_url: str | None,
     database_url_file: Path | None,
@@ -76,18 +75,11 @@ def restore(
     from revaer.backup.mapping import PathMap  # noqa: PLC0415  # takes a second, and --help waits for none
     from revaer.daemon.backups import look, make_anew  # noqa: PLC0415  # as above
 
-    paths = PathMap(tuple(_pair(text) for text in pairs))
+    paths = PathMap(pairs)
     place = _place(settings, database_url_of(database_url, database_url_file))
     with _failing():
         manifest = look(file) if check else make_anew(place, file, paths, say=_say)
     _show(settings, manifest, {"file": str(file.absolute())} | ({} if check else {"data_dir": str(settings.directory)}))
-
-
-def _pair(text: str) -> tuple[PurePosixPath, PurePosixPath]:
-    old, separator, new = text.partition("=")
-    if not separator or not old.startswith("/") or not new.startswith("/"):
-        raise click.BadParameter(f"{text!r} is not two absolute paths with = between them", param_hint="--map")
-    return PurePosixPath(old), PurePosixPath(new)
 
 
 def _place(settings: Settings, url: str | None) -> Place:

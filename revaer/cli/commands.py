@@ -40,6 +40,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "setup": ("revaer.cli.setup:setup", "Set up a fresh node."),
         "health": ("revaer.cli.health:health", "Ask the daemon how it is."),
         "browse": ("revaer.cli.browse:browse", "Look into directories of the node."),
+        "import": ("revaer.cli.imports:imports", "Take over torrents from another program."),
         "backup": ("revaer.cli.backup:backup", "Write the node into one file."),
         "restore": ("revaer.cli.backup:restore", "Make a node of a backup."),
         "metrics": ("revaer.cli.health:metrics", "Print the daemon's metrics."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -128,3 +128,29 @@ def absolute(_ctx: click.Context, _param: click.Parameter, value: Path | None) -
 
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what would go.")
 """The option of commands that destroy something."""
+
+
+class _Pair(click.ParamType):
+    """Two absolute directories with `=` between them."""
+
+    name = "OLD=NEW"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[PurePosixPath, PurePosixPath]:
+        """Read it; anything else is a usage error."""
+        old, separator, new = str(value).partition("=")
+        if not separator or not old.startswith("/") or not new.startswith("/"):
+            self.fail(f"{value!r} is not two absolute paths with = between them", param, ctx)
+        return PurePosixPath(old), PurePosixPath(new)
+
+
+PATH_MAP = click.option(
+    "--map",
+    "pairs",
+    metavar="OLD=NEW",
+    type=_Pair(),
+    multiple=True,
+    help="A directory that is another one here; may be repeated.",
+)
+"""The option of commands that carry paths from elsewhere."""

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 _TRACKERS = "`{trackers: […]}`, as they are afterwards"
 _SNAPSHOT = "The configuration afterwards, with `revision` and `effective`"
 _VALIDATION = "`{changes: […], impact}` as `POST /v1/config/validate` answers"
+_IMPORT = (
+    "`{program, dry_run, results: [{source, name, outcome, id?, percent_complete?, download_dir?, left_behind?, "
+    "reason?, problem?}]}`; `outcome` is `carried`, `would be carried`, `here already`, `refused` or `left`."
+)
 _JOB = "The job, as `GET /v1/torrents/{id}/fsops` answers"
 
 SHAPES: Mapping[str, str] = {
@@ -73,6 +77,8 @@ SHAPES: Mapping[str, str] = {
     "secrets set": "`{name, revision}`.",
     "secrets rm": "`{name, revision}`; with `--dry-run` `{dry_run, name}`.",
     "secrets rotate-key": "`{secrets: count}`.",
+    "import qbittorrent": _IMPORT,
+    "import transmission": _IMPORT,
     "backup": "`{file, bytes, version, made_at, torrents, records, events, rows: {table: number}}`.",
     "restore": "`{file, data_dir, version, made_at, torrents, records, events, rows}`; no `data_dir` for `--check`.",
     "serve": 'One line when it serves, with or without `--output json`: `{event: "ready", url}`.',

@@ -125,9 +125,10 @@ def make_record(metainfo: Metainfo, have: bytes | bytearray, totals: Totals, unf
     return encode(dict(sorted(fields.items())))
 
 
-def _hashes(hashes: InfoHash) -> dict[bytes, bytes]:
+def _hashes(hashes: InfoHash) -> dict[bytes, Encodable]:
     named = {b"info-hash": hashes.v1, b"info-hash2": hashes.v2}
-    return {name: bytes.fromhex(value) for name, value in named.items() if value is not None}
+    found: dict[bytes, Encodable] = {name: bytes.fromhex(value) for name, value in named.items() if value is not None}
+    return found
 
 
 def parse(content: bytes, source: str) -> Metainfo:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 from revaer.events import FilesDiscovered
 from revaer.resume.messages import Intent
 from revaer.selection.messages import Decision, InvalidPattern
+from revaer.session.adopted import added_at, check_record
 from revaer.session.catalogue import Catalogue, hashes_of
 from revaer.session.core import Core
 from revaer.session.describe import Source, engine_spec, new_torrent, priorities_of
@@ -31,6 +33,13 @@ LARGE_METAINFO = 64 * 1024
 """Longer metainfo, in bytes, is read beside the loop."""
 
 
+class OnAdded(Protocol):
+    """Told of each torrent that entered."""
+
+    def __call__(self, torrent: Torrent, *, adopted: bool) -> None:
+        """Take note of it; `adopted` when it came with the record of another program."""
+
+
 class AddDesk:
     """Takes torrents in.
 
@@ -39,7 +48,7 @@ class AddDesk:
         on_added: called with a torrent that just entered.
     """
 
-    def __init__(self, core: Core, *, on_added: Callable[[Torrent], None]) -> None:
+    def __init__(self, core: Core, *, on_added: OnAdded) -> None:
         self._core = core
         self._on_added = on_added
 
@@ -60,16 +69,18 @@ class AddDesk:
             refuse_duplicate(core.catalogue, torrent_id, source.facts.hashes)
             decisions = await self._decide(source, request.options)
             await prepare(core, request.options.download_dir)
-            intent = new_intent(torrent_id, request.options, source, added_at=core.wall())
+            intent = new_intent(torrent_id, request.options, source, added_at=added_at(request.record, now=core.wall()))
             await core.intents.persist(intent)
-            return await self._enter(intent, source, decisions)
+            return await self._enter(intent, source, decisions, request.record)
 
-    async def _enter(self, intent: Intent, source: Source, decisions: tuple[Decision, ...]) -> TorrentView:
+    async def _enter(
+        self, intent: Intent, source: Source, decisions: tuple[Decision, ...], record: bytes | None
+    ) -> TorrentView:
         core = self._core
         parsed = source.parsed
         found = None if parsed is None else await core.survey(intent.torrent_id, parsed.files, decisions)
         try:
-            await core.gate.call(core.engine.add(first_spec(intent, source, decisions)))
+            await core.gate.call(core.engine.add(first_spec(intent, source, decisions, record)))
             await core.place(intent.torrent_id, intent.options)
         except SessionUnavailable:
             take_back(core, intent.torrent_id)
@@ -78,7 +89,7 @@ class AddDesk:
             await core.intents.forget(intent.torrent_id)
             raise explained(error, source) from error
         torrent = enter(core, intent, source, found)
-        self._on_added(torrent)
+        self._on_added(torrent, adopted=record is not None)
         return torrent.view
 
     async def _read(self, request: AddTorrent) -> Source:
@@ -101,10 +112,14 @@ def read_source(engine: Engine, request: AddTorrent) -> Source:
         raise InvalidSource("", "give either a magnet or a metainfo")
     try:
         if request.metainfo is None:
-            return Source(uri=request.magnet, magnet=engine.parse_magnet(request.magnet or ""))
-        return Source(metainfo=request.metainfo, parsed=engine.parse_metainfo(request.metainfo))
+            source = Source(uri=request.magnet, magnet=engine.parse_magnet(request.magnet or ""))
+        else:
+            source = Source(metainfo=request.metainfo, parsed=engine.parse_metainfo(request.metainfo))
     except InvalidMetainfo as error:
         raise InvalidSource("/metainfo" if request.magnet is None else "/magnet", str(error)) from error
+    if request.record is not None:
+        check_record(request.record, source.parsed)
+    return source
 
 
 def refuse_duplicate(catalogue: Catalogue, torrent_id: TorrentId, hashes: InfoHash) -> None:
@@ -130,8 +145,8 @@ async def prepare(core: Core, directory: str) -> None:
         raise InvalidSource("/download_dir", f"{directory} cannot be used: {look.reason}")
 
 
-def first_spec(intent: Intent, source: Source, decisions: Sequence[Decision]) -> AddSpec:
-    """Return what the engine is asked to add of a new torrent."""
+def first_spec(intent: Intent, source: Source, decisions: Sequence[Decision], record: bytes | None) -> AddSpec:
+    """Return what the engine is asked to add of a new torrent; `record` is of one that another program had."""
     options, parsed = intent.options, source.parsed
     return engine_spec(
         intent.torrent_id,
@@ -139,6 +154,7 @@ def first_spec(intent: Intent, source: Source, decisions: Sequence[Decision]) ->
         source,
         priorities=None if parsed is None else priorities_of(parsed.files, decisions),
         rates=Rates(cap(options.max_download_bps, None), cap(options.max_upload_bps, None)),
+        record=record,
     )
 
 

@@ -177,7 +177,7 @@ class Assembly:
         """Make the desks that take requests."""
         core, records, refresh = self.core, self.records, self.progress.refresh
         self.magnets = MagnetDesk(core, readmit=self.admission.readmit, refresh=refresh, on_ready=records.want)
-        self.adding = AddDesk(core, on_added=lambda _: self.progress.ask_soon())
+        self.adding = AddDesk(core, on_added=self._added)
         self.removing = RemoveDesk(
             core,
             fetch=self.admission.readmit,
@@ -217,7 +217,7 @@ class Assembly:
 
     def _connect_many(self) -> None:
         """Make the desks that take requests about many torrents."""
-        self.bulk = BulkDesk(self.core, on_added=lambda _: self.progress.ask_soon())
+        self.bulk = BulkDesk(self.core, on_added=self._added)
         jobs = Jobs(self._spawn, limit=AT_ONCE)
         self.crowd = CrowdDesk(
             self.core,
@@ -272,6 +272,11 @@ class Assembly:
         while True:
             await trio.sleep(self.core.timing.record_interval)
             self._trackers.settle()
+
+    def _added(self, torrent: Torrent, *, adopted: bool) -> None:
+        self.progress.ask_soon()
+        if adopted:
+            self.records.adopt(torrent)
 
     def _amended(self, torrent: Torrent) -> None:
         self.progress.refresh(torrent)

@@ -8,7 +8,7 @@ is accepted, and has its own turn when it is not.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -18,6 +18,7 @@ from revaer.events import FilesDiscovered
 from revaer.resume.messages import Intent
 from revaer.selection.messages import Decision, InvalidPattern, SelectFunction
 from revaer.session.adding import (
+    OnAdded,
     check_priorities,
     enter,
     explained,
@@ -28,6 +29,7 @@ from revaer.session.adding import (
     refuse_duplicate,
     take_back,
 )
+from revaer.session.adopted import added_at
 from revaer.session.catalogue import hashes_of
 from revaer.session.core import Core
 from revaer.session.describe import Source, discovery
@@ -42,7 +44,6 @@ from revaer.session.messages import (
     SessionUnavailable,
 )
 from revaer.session.port import AddSpec, Engine, EngineError
-from revaer.session.torrent import Torrent
 from revaer.types import TorrentId, TorrentView, new_torrent_id
 
 T = TypeVar("T")
@@ -96,7 +97,7 @@ class BulkDesk:
         on_added: called with a torrent that just entered.
     """
 
-    def __init__(self, core: Core, *, on_added: Callable[[Torrent], None]) -> None:
+    def __init__(self, core: Core, *, on_added: OnAdded) -> None:
         self._core = core
         self._on_added = on_added
 
@@ -220,7 +221,7 @@ class BulkDesk:
             return
         torrent = enter(core, _intent(candidate), _source(candidate), candidate.found)
         candidate.outcome = torrent.view
-        self._on_added(torrent)
+        self._on_added(torrent, adopted=candidate.request.record is not None)
 
     def _give_up(self, candidate: _Candidate, error: SessionRefusal) -> None:
         """Refuse a torrent that is durable because the engine is silent."""
@@ -260,9 +261,11 @@ def _write_each(candidates: Sequence[_Candidate]) -> None:
     """Put together what is stored and what the engine is asked for; blocks."""
     for candidate in candidates:
         source = _source(candidate)
-        intent = new_intent(candidate.torrent_id, candidate.request.options, source, added_at=candidate.added_at)
+        request = candidate.request
+        when = added_at(request.record, now=candidate.added_at)
+        intent = new_intent(candidate.torrent_id, request.options, source, added_at=when)
         candidate.intent = intent
-        candidate.spec = first_spec(intent, source, candidate.decisions)
+        candidate.spec = first_spec(intent, source, candidate.decisions, request.record)
 
 
 def _source(candidate: _Candidate) -> Source:

@@ -91,6 +91,11 @@ class RecordKeeper:
             self._changed.pop(torrent.id, None)
             self._news.set()
 
+    def adopt(self, torrent: Torrent) -> None:
+        """Have the record of a torrent saved that came with one from elsewhere: the engine believes it to be saved."""
+        self._unsaved.add(torrent.id)
+        self.want(torrent)
+
     def answered(self, event: RecordReady | RecordUnchanged) -> None:
         """Take the engine's answer."""
         self._open.pop(event.torrent_id, None)

@@ -65,6 +65,8 @@ class SessionUnavailable(SessionRefusal):
 class AddTorrent(Request[TorrentView]):
     """Accept a torrent from a magnet or a metainfo. Answered when the intent is durable and the engine has it.
 
+    `record` is a fast-resume record of a metainfo's torrent that another program had; what it claims is not hashed.
+
     Raises (at the asker): InvalidSource, DuplicateTorrent, ActionRefused, SessionUnavailable.
     """
 
@@ -72,6 +74,7 @@ class AddTorrent(Request[TorrentView]):
     magnet: str | None = None
     metainfo: bytes | None = None
     torrent_id: TorrentId | None = None
+    record: bytes | None = None
     request_id: str | None = field(default=None, compare=False)
 
 
