@@ -43,7 +43,26 @@ def validate(adapter: TypeAdapter[T], value: object) -> T:
         return adapter.validate_python(value)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=False)
-        raise InvalidBody([InvalidParam(pointer(detail["loc"]), _message(detail)) for detail in details]) from None
+        wrong: dict[str, list[str]] = {}
+        for detail in details:
+            wrong.setdefault(pointer(_within(value, detail)), []).append(_message(detail))
+        raise InvalidBody([InvalidParam(place, "; or: ".join(told)) for place, told in wrong.items()]) from None
+
+
+def _within(value: object, detail: Any) -> list[str | int]:
+    """Return the path to what is wrong in a body: where a field may be of several kinds, the model's own path names
+    the kind too, which is no part of the body."""
+    path: list[str | int] = []
+    last = len(detail["loc"]) - 1
+    for at, step in enumerate(detail["loc"]):
+        if isinstance(value, dict) and (step in value or (at == last and detail["type"] == "missing")):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            continue
+        path.append(step)
+    return path
 
 
 def pointer(path: Sequence[str | int]) -> str:

@@ -264,7 +264,7 @@ async def test_unforeseen_error_is_internal_and_leaks_nothing(api: Running, monk
     def broken(*_: Any) -> Any:
         raise RuntimeError("secret inside")
 
-    monkeypatch.setattr("revaer.api.torrents.torrent_document", broken)
+    monkeypatch.setattr("revaer.api.torrents._rows", broken)
     answer = await api.http.get("/v1/torrents")
     assert_problem(answer, 500, "internal")
     assert "secret" not in answer.text

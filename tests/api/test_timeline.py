@@ -66,8 +66,8 @@ async def test_timeline_tells_what_happened_to_a_torrent(api: Running) -> None:
         assert kinds(answer) == ["torrent_added", "state_changed"]
         assert "next" not in answer.json()
         assert answer.json()["gaps"] == []
-    first = answer.json()["events"][0]
-    assert (first["id"], first["event"]["torrent_id"]) == (f"{EPOCH}-1", view.id)
+        first = answer.json()["events"][0]
+        assert (first["id"], first["event"]["torrent_id"]) == (f"{EPOCH}-1", view.id)
 
 
 async def test_removed_torrent_has_its_timeline_by_its_id(api: Running) -> None:

@@ -1,4 +1,4 @@
-"""What is asked of a torrent holds in the real engine after a restart, and may be asked before its metadata is known."""
+"""What is asked of a torrent holds in the real engine after a restart, and may be asked before its metadata."""
 
 from __future__ import annotations
 
