@@ -38,7 +38,7 @@ class Route(Generic[S]):
 
 
 class _Rest(PathConverter):
-    """The rest of a path, whatever it is: names may have slashes, and a line break in one is for the handler to refuse."""
+    """The rest of a path, whatever it is: names may have slashes, and the handler refuses a line break in one."""
 
     regex = "(?s:.+?)"
     part_isolating = False

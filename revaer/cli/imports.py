@@ -37,9 +37,9 @@ def _options(command: F) -> F:
 def imports() -> None:
     """Take over torrents from another program.
 
-    Stop the other program first, and do not start it again on the same files. The payload stays where it is; what the other
-    program had is taken for true and not hashed again, and the rest is downloaded. Torrents that are here already are left
-    alone, so the command can be repeated. What could not be carried is listed.
+    Stop the other program first, and do not start it again on the same files. The payload stays where it is; what the
+    other program had is taken for true and not hashed again, and the rest is downloaded. Torrents that are here already
+    are left alone, so the command can be repeated. What could not be carried is listed.
     """
 
 

@@ -130,26 +130,24 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what would go.
 """The option of commands that destroy something."""
 
 
-class _Pair(click.ParamType):
-    """Two absolute directories with `=` between them."""
+def _pairs(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[PurePosixPath, PurePosixPath], ...]:
+    return tuple(_pair(value) for value in values)
 
-    name = "OLD=NEW"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[PurePosixPath, PurePosixPath]:
-        """Read it; anything else is a usage error."""
-        old, separator, new = str(value).partition("=")
-        if not separator or not old.startswith("/") or not new.startswith("/"):
-            self.fail(f"{value!r} is not two absolute paths with = between them", param, ctx)
-        return PurePosixPath(old), PurePosixPath(new)
+def _pair(text: str) -> tuple[PurePosixPath, PurePosixPath]:
+    old, separator, new = text.partition("=")
+    if not separator or not old.startswith("/") or not new.startswith("/"):
+        raise click.BadParameter(f"{text!r} is not two absolute paths with = between them")
+    return PurePosixPath(old), PurePosixPath(new)
 
 
 PATH_MAP = click.option(
     "--map",
     "pairs",
     metavar="OLD=NEW",
-    type=_Pair(),
+    callback=_pairs,
     multiple=True,
     help="A directory that is another one here; may be repeated.",
 )

@@ -14,7 +14,6 @@ from revaer.types import InfoHash
 
 RECORD_BYTES: Final = 10 * 1024 * 1024
 """Larger files are not read: no program writes such."""
-_FORMAT: Final = {b"file-format": b"libtorrent resume file", b"file-version": 1}
 
 
 class ImportFailed(Exception):
@@ -109,8 +108,9 @@ def make_record(metainfo: Metainfo, have: bytes | bytearray, totals: Totals, unf
         unfinished: pieces of which some blocks are there, as libtorrent writes them.
     """
     fields: dict[bytes, Encodable] = {
-        **_FORMAT,
         **_hashes(metainfo.hashes),
+        b"file-format": b"libtorrent resume file",
+        b"file-version": 1,
         b"pieces": bytes(have),
         b"total_downloaded": max(0, totals.downloaded),
         b"total_uploaded": max(0, totals.uploaded),
