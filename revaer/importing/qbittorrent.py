@@ -166,7 +166,6 @@ def _options(fields: Mapping[bytes, Value], notes: Notes) -> dict[str, Any]:
         options["seed_time_limit"] = minutes * _MINUTE
     notes.add("the limit on inactive seeding", when=number(fields, b"qBt-inactiveSeedingTimeLimit", -2) >= 0)
     notes.add("first and last pieces first", when=bool(number(fields, b"qBt-firstLastPiecePriority")))
-    notes.add("the limit on upload slots", when=0 < number(fields, b"max_uploads", -1) < 16_777_215)
     notes.add("the stop condition", when=text(fields, b"qBt-stopCondition") not in {"", "None"})
     return options
 
