@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Self
 
-from revaer.fsops.disk import Disk
+from revaer.fsops.disk import Disk, StrPath
 from revaer.fsops.errors import Transient
 from revaer.fsops.record import Stamp
 from revaer.fsops.tree import stamp_of
 from revaer.fsops.watch import CHUNK, Watch
 
 
-def copy_file(disk: Disk, source: Path, expected: Stamp, target: Path, mode: int, watch: Watch) -> os.stat_result:
+def copy_file(disk: Disk, source: StrPath, expected: Stamp, target: StrPath, mode: int, watch: Watch) -> os.stat_result:
     """Copy a file with its modification time.
 
     Args:
@@ -37,19 +36,21 @@ def copy_file(disk: Disk, source: Path, expected: Stamp, target: Path, mode: int
             count = disk.copy(pair.source, pair.target, done, min(CHUNK, expected.size - done))
             if count == 0:
                 break
+            if expected.size > CHUNK:
+                disk.start_writing(pair.target, done, count)
             done += count
             watch.advance(count)
         return pair.finish(done)
 
 
-def clone_file(disk: Disk, source: Path, expected: Stamp, target: Path, mode: int) -> os.stat_result:
+def clone_file(disk: Disk, source: StrPath, expected: Stamp, target: StrPath, mode: int) -> os.stat_result:
     """Make a file that shares the blocks of another; see `copy_file`. An OSError where the volume cannot."""
     with _Pair(disk, source, expected, target, mode) as pair:
         disk.clone(pair.source, pair.target)
         return pair.finish(os.fstat(pair.target).st_size)
 
 
-def discard(disk: Disk, path: Path) -> None:
+def discard(disk: Disk, path: StrPath) -> None:
     """Delete a file of ours if it is there. Raises OSError."""
     try:
         disk.lstat(path)
@@ -61,15 +62,14 @@ def discard(disk: Disk, path: Path) -> None:
 class _Pair:
     """A source and the new file, open."""
 
-    def __init__(self, disk: Disk, source: Path, expected: Stamp, target: Path, mode: int) -> None:
+    def __init__(self, disk: Disk, source: StrPath, expected: Stamp, target: StrPath, mode: int) -> None:
         self._disk = disk
         self._path = source
         self._expected = expected
-        discard(disk, target)
         self.source = disk.open_read(source)
         try:
             self._check()
-            self.target = disk.create(target, mode & 0o777)
+            self.target = _create(disk, target, mode & 0o777)
         except BaseException:
             disk.close(self.source)
             raise
@@ -92,3 +92,11 @@ class _Pair:
     def _check(self) -> None:
         if stamp_of(os.fstat(self.source)) != self._expected:
             raise Transient("the file changed while it was processed", path=str(self._path))
+
+
+def _create(disk: Disk, target: StrPath, mode: int) -> int:
+    try:
+        return disk.create(target, mode)
+    except FileExistsError:
+        disk.unlink(target)
+        return disk.create(target, mode)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from revaer.fsops.disk import Disk
+from revaer.fsops.disk import Disk, StrPath
 from revaer.fsops.policy import MoveMode, Policy
 from revaer.fsops.ports import Pace
 from revaer.fsops.record import JobState
@@ -35,8 +35,8 @@ class OtherVolume(Disk):
     def __init__(self, library: Path) -> None:
         self._library = library
 
-    def link(self, source: Path, target: Path) -> None:
-        if not source.is_relative_to(self._library):
+    def link(self, source: StrPath, target: StrPath) -> None:
+        if not Path(source).is_relative_to(self._library):
             raise OSError(errno.EXDEV, "Invalid cross-device link", str(source))
         super().link(source, target)
 
@@ -231,7 +231,7 @@ def test_volume_that_vanishes_in_the_middle_fails_retryably(world: World) -> Non
     job = world.torrent(FILES)
 
     class Vanishing(Disk):
-        def link(self, source: Path, target: Path) -> None:
+        def link(self, source: StrPath, target: StrPath) -> None:
             raise OSError(errno.EIO, "Input/output error", str(target))
 
     report = world.with_disk(Vanishing()).run(job)
