@@ -39,6 +39,8 @@ IPV6_MODES = ("disabled", "enabled", "prefer_v6")
 
 _SHAPED = 64 << 20
 """Caps above this, in bytes per second, bind no single peer that is worth shaping."""
+_SHAPING_TICK = 10
+"""Milliseconds."""
 _QUEUE_SECONDS = 0.2
 _BLOCK = 16 << 10
 _SHORTEST_QUEUE = 16
@@ -94,10 +96,11 @@ def native_settings(settings: EngineSettings) -> NativeSettings:
 def native_rates(download_bps: int | None, upload_bps: int | None) -> NativeSettings:
     """Translate the global caps, and what makes transfers follow them smoothly. Raises InvalidSetting.
 
-    By itself the engine hands quota out twice a second, and a peer that was asked for more than that lets it pile up
-    and reads it at once: seconds of silence, then a burst of many times the cap. Where a cap binds, no more is asked
-    for than it lets through in a fifth of a second, and quota comes in smaller parts. Without one the engine's own
-    values hold: they are faster.
+    The engine hands quota out once a tick, and a peer gets what it waits for after at most twenty ticks, all at once
+    (`bandwidth_queue_entry` in libtorrent 2.1): with its own tick of half a second that is ten seconds of silence at
+    worst, then a burst, and a cap that was lowered meanwhile is overshot by as much. Where a cap binds, a tick takes
+    10 ms, and a peer that names no limit of its own is asked for what a fifth of a second lets through. Without a cap
+    the engine's own values hold: they are faster.
     """
     down, up = native_rate("max_download_bps", download_bps), native_rate("max_upload_bps", upload_bps)
     is_shaped = 0 < down <= _SHAPED
@@ -105,7 +108,7 @@ def native_rates(download_bps: int | None, upload_bps: int | None) -> NativeSett
     return {
         "download_rate_limit": down,
         "upload_rate_limit": up,
-        "tick_interval": 50 if is_shaped or 0 < up <= _SHAPED else 500,
+        "tick_interval": _SHAPING_TICK if is_shaped or 0 < up <= _SHAPED else 500,
         "request_queue_time": 1 if is_shaped else 3,
         "max_out_request_queue": queue if is_shaped else _LONGEST_QUEUE,
     }

@@ -268,7 +268,7 @@ async def test_libtorrent_knows_every_setting_and_has_it(rig: Rig) -> None:
 async def test_smoothing_comes_and_goes_with_the_cap(rig: Rig) -> None:
     before = native(rig)["tick_interval"], native(rig)["max_out_request_queue"]
     await rig.engine.set_limits(Rates(5 << 20, None))
-    assert (native(rig)["tick_interval"], native(rig)["max_out_request_queue"]) == (50, 64)
+    assert (native(rig)["tick_interval"], native(rig)["max_out_request_queue"]) == (10, 64)
     await rig.engine.set_limits(Rates())
     assert (native(rig)["tick_interval"], native(rig)["max_out_request_queue"]) == before == (500, 500)
 
