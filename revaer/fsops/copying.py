@@ -19,7 +19,7 @@ def copy_file(disk: Disk, source: StrPath, expected: Stamp, target: StrPath, mod
         disk: The disk.
         source: A regular file; a symbolic link is refused.
         expected: What the source is. Another state, before or after, is an error.
-        target: The new file; one that is left from an earlier attempt is deleted.
+        target: The new file, which must not exist.
         mode: Permission bits of the new file, less what the process's umask takes.
         watch: Told about the bytes.
 
@@ -69,7 +69,7 @@ class _Pair:
         self.source = disk.open_read(source)
         try:
             self._check()
-            self.target = _create(disk, target, mode & 0o777)
+            self.target = disk.create(target, mode & 0o777)
         except BaseException:
             disk.close(self.source)
             raise
@@ -92,11 +92,3 @@ class _Pair:
     def _check(self) -> None:
         if stamp_of(os.fstat(self.source)) != self._expected:
             raise Transient("the file changed while it was processed", path=str(self._path))
-
-
-def _create(disk: Disk, target: StrPath, mode: int) -> int:
-    try:
-        return disk.create(target, mode)
-    except FileExistsError:
-        disk.unlink(target)
-        return disk.create(target, mode)

@@ -27,7 +27,9 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 def start_writing(descriptor: int, offset: int, count: int) -> None:
     """Let the system begin to bring bytes of an open file to the disk, and do not wait. A hint: it never fails."""
-    _libc.sync_file_range(descriptor, ctypes.c_int64(offset), ctypes.c_int64(count), _START_WRITING)
+    call = getattr(_libc, "sync_file_range", None)
+    if call is not None:
+        call(descriptor, ctypes.c_int64(offset), ctypes.c_int64(count), _START_WRITING)
 
 
 class Disk:

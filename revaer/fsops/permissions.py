@@ -177,6 +177,7 @@ class _Permissions:
         except OSError as error:
             if error.errno not in _NO_CLONE:
                 raise
+            discard(self._disk, part)
             copy_file(self._disk, source, entry.stamp, part, entry.mode, self._watch)
 
     def _set_directory(self, path: Path, entry: Entry) -> None:

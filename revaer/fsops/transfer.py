@@ -106,6 +106,10 @@ class _Transfer:
             useful = room.stamps_for(missing)
             self._clear(seen.tree, kept, room, useful)
             self._clear_shelf(seen.shelf, useful)
+            # The run that made them may have ended before their names were durable.
+            self._touched.update(
+                (self._base, *(f"{self._base}/{path}" for path in self._directories & seen.tree.keys()))
+            )
         run.record.placed = dict(kept)
         for target, placed in kept.items():
             room.lend(placed.stamp, f"{self._base}/{target}")
@@ -124,10 +128,12 @@ class _Transfer:
             if entry is None or entry.kind not in (Kind.FILE, Kind.LINK):
                 continue
             placed = run.record.placed.get(target)
-            if placed is None or placed.stamp != entry.stamp:
-                placed = self._adopted(item, entry)
+            recorded = placed is not None and placed.stamp == entry.stamp
+            placed = placed if recorded else self._adopted(item, entry)
             if placed is not None and acceptable(placed, item, run.policy, run.ownership):
                 kept[target] = placed
+                if not recorded:
+                    self._fresh.append(item)
         return kept
 
     def _adopted(self, item: Item, entry: Entry) -> Placed | None:
@@ -252,6 +258,10 @@ class _Transfer:
             placed = self._bring(source, item, target)
         except FsOpsError:
             raise
+        except FileExistsError:
+            # All that was not wanted there is gone: only a volume that does not tell names apart has it already.
+            message = "the library's volume takes the names of two of the files for the same"
+            raise Refused(message, path=item.target) from None
         except OSError as error:
             raise from_os_error(error, "bring the file into the library", path=source) from error
         self._made[_DONE[placed.how]] += 1
@@ -299,6 +309,8 @@ class _Transfer:
                 self._watch.advance(item.stamp.size)
             else:
                 status = copy_file(self._disk, source, item.stamp, target, item.mode, self._watch)
+        except FileExistsError:
+            raise
         except Exception:
             with suppress(OSError):
                 discard(self._disk, target)
