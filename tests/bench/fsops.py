@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import trio
 
-from tests.bench.fsops_daemon import measure_daemon, measure_queue
+from tests.bench.fsops_daemon import measure_daemon
 from tests.bench.fsops_extract import measure_extraction
 from tests.bench.fsops_hash import measure_hashing
+from tests.bench.fsops_queue import measure_queue
 from tests.bench.fsops_transfer import measure_transfers
 from tests.bench.options import Options
 from tests.bench.report import Report

@@ -1,15 +1,10 @@
-"""Post-processing in the daemon: from `completed` to the library entry, what it does to memory, and whether the event
-loop stalls meanwhile."""
+"""Post-processing in the daemon: from `completed` to the library entry, and whether the event loop stalls meanwhile."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +12,13 @@ from typing import Any
 import trio
 
 from tests.bench.fsops_payloads import Tree, big_tree, make_archives, packed_tree, small_tree, tree_of
-from tests.bench.load import Target, send
+from tests.bench.loop_gaps import bare_loop, gaps, noted_daemon, tell_gaps
 from tests.bench.options import Options
 from tests.bench.report import Report
-from tests.bench.scale import CONNECTIONS, make_torrents, target_of, wish_for
 from tests.support.daemon import Daemon
 from tests.support.processes import memory
 from tests.support.torrents import encode
-from tests.support.waiting import eventually
 
-PROGRAM = Path(__file__).with_name("loop_daemon.py")
 MIB = 1 << 20
 PIECE = 1 << 20
 PATIENCE = 900.0
@@ -34,33 +26,17 @@ REST = 1.0
 LOOKS = 0.2
 """Seconds between two looks of somebody who watches the job."""
 
-STALL = 20
-"""Milliseconds that the event loop may serve nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Milliseconds in which a loop served nobody, and for how many of them its thread had a processor."""
-
-    at: float
-    wall: float
-    cpu: float
-
 
 async def measure_daemon(report: Report, options: Options) -> None:
     """Have torrents processed that are complete when they are added, and note what the loop does."""
     folder = options.folder / "daemon"
     readings, beside = folder / "readings", folder / "beside"
-    node = Daemon(
-        folder / "node",
-        program=[sys.executable, str(PROGRAM)],
-        variables={"BENCH_READINGS": str(readings), "REVAER_LOG_LEVEL": "warning"},
-    )
+    node = noted_daemon(folder / "node", readings)
     trees = await trio.to_thread.run_sync(_make_trees, node.data_dir / "downloads", options)
     try:
         await node.start()
         await _tell_growth(report, node, trees)
-        async with _bare_loop(beside):
+        async with bare_loop(beside):
             began = time.monotonic()
             for what, mode, chosen in (
                 ("10,000 files, hard links", "hardlink", trees.linked),
@@ -69,8 +45,8 @@ async def measure_daemon(report: Report, options: Options) -> None:
                 ("archives, extracted", "copy", [trees.packed]),
             ):
                 await _phase(report, node, readings, what, mode, chosen)
-            _tell_gaps(report, "a bare loop beside it", _gaps(beside, began))
-        _tell_gaps(report, "all of it", _gaps(readings, began), wanted=True)
+            tell_gaps(report, "a bare loop beside it", gaps(beside, began))
+        tell_gaps(report, "all of it", gaps(readings, began), wanted=True)
     finally:
         await node.close()
 
@@ -120,7 +96,7 @@ async def _phase(report: Report, node: Daemon, readings: Path, what: str, mode: 
     # One of them was processed before.
     seconds = [await _process(node, tree) for tree in trees if not (mode == "hardlink" and tree is trees[0])]
     report.tell_median(f"completed to published: {what}", seconds, "s")
-    _tell_gaps(report, what, _gaps(readings, began))
+    tell_gaps(report, what, gaps(readings, began))
 
 
 async def _process(node: Daemon, tree: Tree) -> float:
@@ -156,74 +132,3 @@ async def _add(node: Daemon, tree: Tree, **options: Any) -> str:
     answer = await node.api.add(encode({"info": info}), seed_mode=True, **options)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
-
-
-@asynccontextmanager
-async def _bare_loop(readings: Path) -> AsyncIterator[None]:
-    """A loop that does nothing, for comparison: its gaps are the machine's."""
-    await trio.Path(readings).touch()
-    variables = os.environ | {"BENCH_READINGS": str(readings)}
-    process = await trio.lowlevel.open_process([sys.executable, PROGRAM], stdin=subprocess.PIPE, env=variables)
-    assert process.stdin is not None
-    try:
-        yield
-    finally:
-        await process.stdin.aclose()
-        await process.wait()
-
-
-def _gaps(readings: Path, since: float) -> list[Gap]:
-    lines = [json.loads(line) for line in readings.read_text().splitlines()]
-    return [Gap(each["at"], 1000 * each["gap"], 1000 * each["cpu"]) for each in lines if each["at"] >= since]
-
-
-def _tell_gaps(report: Report, what: str, found: Sequence[Gap], *, wanted: bool = False) -> None:
-    longest = max(found, key=lambda gap: gap.wall, default=Gap(0, 0, 0))
-    busiest = max((gap.cpu for gap in found), default=0.0)
-    long = sum(gap.wall > STALL for gap in found)
-    report.tell(
-        f"longest loop stall: {what}",
-        longest.wall,
-        "ms",
-        target=STALL if wanted else None,
-        note=f"{longest.cpu:.1f} ms of it at work; longest at work {busiest:.1f} ms; {long} above {STALL} ms",
-    )
-
-
-async def measure_queue(report: Report, options: Options) -> None:
-    """What a job that waits costs: complete torrents whose queue is paused, against complete torrents without a job."""
-    torrents = await trio.to_thread.run_sync(make_torrents, options)
-    folder = options.folder / "queue"
-    without = await _memory_of(folder / "without", [wish_for(each) | {"process": False} for each in torrents])
-    queued = await _memory_of(folder / "queued", [wish_for(each) for each in torrents], jobs=True)
-    count = len(torrents)
-    report.tell(
-        "RSS per queued job",
-        (queued - without) / count / 1024,
-        "KiB",
-        note=f"{count} jobs: {queued / MIB:.0f} MiB against {without / MIB:.0f} MiB with the torrents alone",
-    )
-
-
-async def _memory_of(folder: Path, wishes: Sequence[dict[str, Any]], *, jobs: bool = False) -> int:
-    node = Daemon(folder, engine="simulated", variables={"REVAER_LOG_LEVEL": "warning"})
-    try:
-        await node.start()
-        assert (await node.api.http.post("/v1/fsops/pause")).status_code == 200
-        target: Target = target_of(node)
-        complete = {"seed_mode": True, "start_paused": False}
-        requests = [target.post("/v1/torrents", wish | complete) for wish in wishes]
-        outcome = await send(target, requests, connections=CONNECTIONS, labels=["add"] * len(requests))
-        outcome.expect(201)
-        settled: Callable[[], Any] = lambda: _settled(node, len(wishes), jobs=jobs)  # noqa: E731
-        await eventually(settled, node.log_tail, within=PATIENCE, every=REST)
-        await trio.sleep(REST)
-        return memory(node.pid)["rss"]
-    finally:
-        await node.close()
-
-
-async def _settled(node: Daemon, count: int, *, jobs: bool) -> bool:
-    if jobs:
-        return await node.api.metric("revaer_fsops_jobs", state="queued") == count
-    return all(row["state"]["kind"] == "seeding" for row in await node.api.all())

@@ -1,4 +1,4 @@
-"""The daemon with the real engine, its event loop noted: `python loop_daemon.py serve …`. Or a bare loop beside it:
+"""The daemon, its event loop noted: `python loop_daemon.py serve …`. Or a bare loop beside it:
 `python loop_daemon.py`, which ends when its standard input does.
 
 Every gap above 2 ms in which a loop served nobody is written down in the file that `BENCH_READINGS` names, one JSON
@@ -12,15 +12,13 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import trio
 import trio.abc
 
 from revaer.cli.main import main
 from revaer.daemon import wiring
-from revaer.session.libtorrent_engine import open_libtorrent
-from revaer.session.port import EngineSettings
+from revaer.session.port import Engine, EngineFactory, EngineSettings
 
 NOTED = 0.002
 TICK = 0.01
@@ -49,10 +47,14 @@ class LoopNotes(trio.abc.Instrument):
         self._at, self._cpu = now, cpu
 
 
-async def open_noted(settings: EngineSettings, *, state_dir: Path) -> Any:
-    """Open the real engine and begin to note."""
-    trio.lowlevel.add_instrument(LoopNotes(Path(os.environ["BENCH_READINGS"])))
-    return await open_libtorrent(settings, state_dir=state_dir)
+def noted(opens: EngineFactory) -> EngineFactory:
+    """Begin to note when an engine is opened."""
+
+    async def open_noted(settings: EngineSettings, *, state_dir: Path) -> Engine:
+        trio.lowlevel.add_instrument(LoopNotes(Path(os.environ["BENCH_READINGS"])))
+        return await opens(settings, state_dir=state_dir)
+
+    return open_noted
 
 
 async def bare() -> None:
@@ -71,7 +73,7 @@ async def _tick() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        vars(wiring)["ENGINES"] = {"libtorrent": open_noted}
+        vars(wiring)["ENGINES"] = {name: noted(opens) for name, opens in wiring.ENGINES.items()}
         main()
     else:
         trio.run(bare)
