@@ -88,6 +88,8 @@ class Stockroom:
 
     def last_copy(self, item: Item) -> StrPath | None:
         """Return a file with the content of an item whose source is gone, made under whatever policy."""
+        if not self._linkable:
+            return None
         for placed in self._made.get((item.origin, item.path), ()):
             if placed.was == item.stamp and placed.stamp in self._linkable:
                 return self._linkable[placed.stamp]

@@ -30,6 +30,9 @@ from revaer.fsops.stockroom import Stockroom
 from revaer.fsops.tree import Entry, Kind
 from revaer.fsops.watch import Watch
 
+_LOOK_EVERY: Final = 64
+"""How many links are made between two looks whether to stop: a look takes as long as a tenth of a link."""
+
 _NO_LINK: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 _NO_CLONE: Final = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM})
 
@@ -48,7 +51,6 @@ def transfer(run: Run, watch: Watch) -> StepResult:
     return _Transfer(run, watch, wanted).run()
 
 
-_LINKING: Final = frozenset({MoveMode.HARDLINK, MoveMode.MOVE})
 _COPIED: Final = {
     MoveMode.COPY: "copy",
     MoveMode.REFLINK: "copy in place of a clone",
@@ -84,10 +86,12 @@ class _Transfer:
         self._base = str(run.places.tree)
         self._origin = str(run.job.source_root)
         self._mode = run.policy.move_mode
+        self._links = self._mode in (MoveMode.HARDLINK, MoveMode.MOVE)
         self._copied = _COPIED[self._mode]
         self._wanted = wanted
         self._directories = tree.directories_of(wanted)
         self._made: Counter[str] = Counter()
+        self._linked = 0
         self._fresh: list[Item] = []
         self._touched: set[str] = set()
         self._copies = 0
@@ -211,16 +215,23 @@ class _Transfer:
         pace = self._run.tools.pace
         try:
             self._make_directories()
-            for item in missing:
+            for number, item in enumerate(missing):
                 self._place(item, room)
+                if self._links and number % _LOOK_EVERY == 0:
+                    self._tell_linked()
                 # Only copies are work that a crash could undo: links are recognised by the next run.
                 if self._copies >= pace.files or self._bytes >= pace.bytes:
                     self._sync()
                     self._run.save()
+            self._tell_linked()
             self._sync()
         except Exception:
             self._keep_what_is_durable()
             raise
+
+    def _tell_linked(self) -> None:
+        linked, self._linked = self._linked, 0
+        self._watch.advance(linked)
 
     def _keep_what_is_durable(self) -> None:
         """Let the record have nothing that the disk may not have."""
@@ -278,10 +289,10 @@ class _Transfer:
     def _bring(self, source: str, item: Item, target: str) -> Placed:
         mode = self._mode
         try:
-            if mode in _LINKING:
+            if self._links:
                 # That this was the file that is wanted is looked at as soon as all are there; see `set_permissions`.
                 self._disk.link(source, target)
-                self._watch.advance(item.stamp.size)
+                self._linked += item.stamp.size
                 return Placed(item.origin, item.path, item.stamp, item.stamp, item.mode, "link")
             if mode is MoveMode.REFLINK:
                 return self._whole(source, item, target, clone=True)

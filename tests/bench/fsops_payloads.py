@@ -79,7 +79,7 @@ def tree_of(root: Path) -> Tree:
 
 def make_archives(tree: Tree, into: Path) -> dict[str, Path]:
     """Pack a tree in every way that the tools of this machine allow, at the fastest level; archives by their kind."""
-    into.mkdir()
+    into.mkdir(parents=True)
     made = {kind: into / f"packed.{kind}" for kind in PACKERS if kind != "7z" or sevenzip() is not None}
     for kind, path in made.items():
         PACKERS[kind](tree, path)

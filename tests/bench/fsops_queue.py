@@ -123,8 +123,8 @@ async def _add(node: Daemon, readings: Path, wishes: Sequence[dict[str, Any]], *
 
 
 async def _settled(node: Daemon, torrents: int, jobs: int) -> bool:
-    """Both looks in both cases, as the daemon's heap grows by what it answers."""
-    rows = await node.api.all()
+    # The list is expensive, and the heap grows by it: nobody asks for it too early, and both cases do at the end.
+    if await node.api.metric("revaer_fsops_jobs", state="queued") != jobs:
+        return False
     wanted = "processing" if jobs else "seeding"
-    queued = await node.api.metric("revaer_fsops_jobs", state="queued")
-    return queued == jobs and [row["state"]["kind"] for row in rows] == [wanted] * torrents
+    return [row["state"]["kind"] for row in await node.api.all()] == [wanted] * torrents
