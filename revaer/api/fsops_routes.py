@@ -48,7 +48,7 @@ CHANGE_SECONDS = 45.0
 PLAN_SECONDS = 60.0
 VERIFY_WAIT_MAX = 25.0
 MANY_FILES = 1_000
-"""A job with more is written beside the event loop."""
+"""A job or torrent with more is written beside the event loop."""
 CURSOR_CHARS = 400
 RUN_ID_CHARS = 64
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,14 +13,14 @@ from revaer.api.call import Answer, Call, Reply, json_reply
 from revaer.api.errors import InvalidParam, MalformedRequest
 from revaer.api.filters import FILTERS, parse_filter, parse_limit, refuse
 from revaer.api.finding import find, require_list, seen
-from revaer.api.fsops_routes import beside
+from revaer.api.fsops_routes import MANY_FILES, beside
 from revaer.api.pages import SORTS, PageQuery
 from revaer.api.schema_act import Removal, parse_action, parse_removal, parse_selection
 from revaer.api.schema_add import form_document, parse_add
 from revaer.api.services import Services
 from revaer.api.settings import OFF_LOOP_BYTES
 from revaer.api.views import TORRENT_FIELDS, detail_document, file_document, torrent_document
-from revaer.session.messages import Act, AddTorrent, Inspect, Move, RemoveTorrent, Select
+from revaer.session.messages import Act, AddTorrent, Inspect, Move, RemoveTorrent, Select, TorrentDetail
 from revaer.types import TorrentView
 
 ADD_SECONDS = 30.0
@@ -79,7 +79,14 @@ async def get_torrent(call: Call, services: Services) -> Answer:
     view = await find(call, services)
     job = await beside(view, services)
     detail = await services.session.ask(Inspect(view.id, call.request_id), within=INSPECT_SECONDS)
-    return json_reply(detail_document(detail) | job)
+    return await _reply_with_files(services, detail, lambda: detail_document(detail) | job)
+
+
+async def _reply_with_files(services: Services, detail: TorrentDetail, document: Callable[[], object]) -> Answer:
+    """Write a torrent's files; thousands of them beside the event loop."""
+    if len(detail.files) < MANY_FILES:
+        return json_reply(document())
+    return await services.lane.run(lambda: json_reply(document()))
 
 
 async def list_files(call: Call, services: Services) -> Answer:
@@ -87,7 +94,7 @@ async def list_files(call: Call, services: Services) -> Answer:
     call.query(NO_QUERY)
     view = await find(call, services)
     detail = await services.session.ask(Inspect(view.id, call.request_id), within=INSPECT_SECONDS)
-    return json_reply({"files": [file_document(file) for file in detail.files]})
+    return await _reply_with_files(services, detail, lambda: {"files": [file_document(file) for file in detail.files]})
 
 
 async def delete_torrent(call: Call, services: Services) -> Answer:
@@ -124,7 +131,7 @@ async def select_files(call: Call, services: Services) -> Answer:
     rules = parse_selection(await read_json(call, services))
     detail = await services.session.ask(Select(view.id, rules, call.request_id), within=ACT_SECONDS)
     await seen(services)
-    return json_reply(detail_document(detail))
+    return await _reply_with_files(services, detail, lambda: detail_document(detail))
 
 
 async def _read_add(call: Call, services: Services) -> AddTorrent:

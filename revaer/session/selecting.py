@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from revaer.selection.messages import Decision, InvalidPattern
 from revaer.session.barrier import BarrierDesk
-from revaer.session.core import Core
+from revaer.session.core import MANY_FILES, Core
 from revaer.session.describe import priorities_of
 from revaer.session.messages import ActionRefused, Inspect, Select, SessionRefusal, TorrentDetail
-from revaer.session.port import EngineState
+from revaer.session.port import EngineState, FileEntry
 from revaer.session.progress import ProgressDesk
 from revaer.session.saving import RecordKeeper
 from revaer.session.torrent import Torrent
@@ -75,19 +76,10 @@ class SelectDesk:
 
     async def _detail(self, torrent: Torrent, decisions: tuple[Decision, ...]) -> TorrentDetail:
         completed = await self._completed(torrent)
-        files = tuple(
-            FileView(
-                index=file.index,
-                path=file.path,
-                size_bytes=file.size,
-                bytes_completed=done,
-                priority=Priority(decision.priority),
-                selected=decision.selected,
-                rule=decision.rule,
-            )
-            for file, decision, done in zip(torrent.files, decisions, completed, strict=True)
-            if not file.pad
-        )
+        if len(torrent.files) < MANY_FILES:
+            files = _view_files(torrent.files, decisions, completed)
+        else:
+            files = await self._core.lane.run(_view_files, torrent.files, decisions, completed)
         return TorrentDetail(view=torrent.view, options=torrent.options, files=files)
 
     async def _completed(self, torrent: Torrent) -> tuple[int, ...]:
@@ -108,3 +100,21 @@ class SelectDesk:
             if len(done) == len(torrent.files):
                 return done
         return (0,) * len(torrent.files)
+
+
+def _view_files(
+    files: Sequence[FileEntry], decisions: Sequence[Decision], completed: Sequence[int]
+) -> tuple[FileView, ...]:
+    return tuple(
+        FileView(
+            index=file.index,
+            path=file.path,
+            size_bytes=file.size,
+            bytes_completed=done,
+            priority=Priority(decision.priority),
+            selected=decision.selected,
+            rule=decision.rule,
+        )
+        for file, decision, done in zip(files, decisions, completed, strict=True)
+        if not file.pad
+    )
