@@ -25,6 +25,7 @@ from revaer.api.routing import Route
 from revaer.api.services import Services
 from revaer.fsops.messages import (
     CancelJob,
+    Extent,
     InspectJob,
     JobDetail,
     JobRefused,
@@ -46,6 +47,8 @@ CHANGE_SECONDS = 45.0
 """How long a change may take; a running job has to stop first."""
 PLAN_SECONDS = 60.0
 VERIFY_WAIT_MAX = 25.0
+MANY_FILES = 1_000
+"""A job or torrent with more is written beside the event loop."""
 CURSOR_CHARS = 400
 RUN_ID_CHARS = 64
 
@@ -102,7 +105,9 @@ async def get_job(call: Call, services: Services) -> Answer:
     job = await services.fsops.ask(InspectJob(view.id), within=READ_SECONDS)
     if job is None:
         raise NoSuchItem(f"torrent {view.id} has no job of post-processing: {_why_none(view)}")
-    return json_reply(job_detail(job))
+    if len(job.files) < MANY_FILES:
+        return json_reply(job_detail(job))
+    return await services.lane.run(lambda: json_reply(job_detail(job)))
 
 
 async def plan_job(call: Call, services: Services) -> Answer:
@@ -163,7 +168,7 @@ async def beside(view: TorrentView, services: Services) -> dict[str, Any]:
     if _never_processed(view):
         return {}
     try:
-        job: JobDetail | None = await services.fsops.ask(InspectJob(view.id), within=BESIDE_SECONDS)
+        job: JobDetail | None = await services.fsops.ask(InspectJob(view.id, Extent.STEPS), within=BESIDE_SECONDS)
     except ActorError as error:
         return {"fsops": {"unavailable": str(error)}}
     return {} if job is None else {"fsops": job_summary(job)}

@@ -17,7 +17,7 @@ from revaer.api.errors import InvalidParam, MalformedRequest
 from revaer.api.filters import FILTERS, parse_filter, parse_limit, refuse
 from revaer.api.finding import find, require_list, seen
 from revaer.api.forms import FORM_TYPE, read_form
-from revaer.api.fsops_routes import beside
+from revaer.api.fsops_routes import MANY_FILES, beside
 from revaer.api.pages import SORTS, PageQuery
 from revaer.api.schema_act import Removal, parse_action, parse_removal, parse_selection
 from revaer.api.schema_add import form_document, parse_add
@@ -25,7 +25,16 @@ from revaer.api.services import Services
 from revaer.api.settings import OFF_LOOP_BYTES
 from revaer.api.validators import has_already, tagged, weak_tag
 from revaer.api.views import TORRENT_FIELDS, detail_document, file_document, torrent_document
-from revaer.session.messages import Act, AddTorrent, DuplicateTorrent, Inspect, Move, RemoveTorrent, Select
+from revaer.session.messages import (
+    Act,
+    AddTorrent,
+    DuplicateTorrent,
+    Inspect,
+    Move,
+    RemoveTorrent,
+    Select,
+    TorrentDetail,
+)
 from revaer.types import TorrentView
 
 ADD_SECONDS = 30.0
@@ -97,7 +106,14 @@ async def get_torrent(call: Call, services: Services) -> Answer:
     view = await find(call, services)
     job = await beside(view, services)
     detail = await services.session.ask(Inspect(view.id, call.request_id), within=INSPECT_SECONDS)
-    return tagged(json_reply(detail_document(detail) | job))
+    return tagged(await _reply_with_files(services, detail, lambda: detail_document(detail) | job))
+
+
+async def _reply_with_files(services: Services, detail: TorrentDetail, document: Callable[[], object]) -> Reply:
+    """Write a torrent's files; thousands of them beside the event loop."""
+    if len(detail.files) < MANY_FILES:
+        return json_reply(document())
+    return await services.lane.run(lambda: json_reply(document()))
 
 
 async def list_files(call: Call, services: Services) -> Answer:
@@ -105,7 +121,8 @@ async def list_files(call: Call, services: Services) -> Answer:
     call.query(NO_QUERY)
     view = await find(call, services)
     detail = await services.session.ask(Inspect(view.id, call.request_id), within=INSPECT_SECONDS)
-    return tagged(json_reply({"files": [file_document(file) for file in detail.files]}))
+    files = lambda: {"files": [file_document(file) for file in detail.files]}  # noqa: E731  # written in either place
+    return tagged(await _reply_with_files(services, detail, files))
 
 
 async def delete_torrent(call: Call, services: Services) -> Answer:
@@ -142,7 +159,7 @@ async def select_files(call: Call, services: Services) -> Answer:
     rules = parse_selection(await read_json(call, services))
     detail = await services.session.ask(Select(view.id, rules, call.request_id), within=ACT_SECONDS)
     await seen(services)
-    return json_reply(detail_document(detail))
+    return await _reply_with_files(services, detail, lambda: detail_document(detail))
 
 
 async def _read_add(call: Call, services: Services) -> AddTorrent:

@@ -102,7 +102,7 @@ def inspect(
     root = content_root(library, artifact)
     with closing(hash_files(disk, root, dict.fromkeys(doubtful), on_bytes)) as found:
         changed += [path for path, now in found if now.sha256 != hashes[path].sha256]
-    known = {above for path in placed for above in tree.parents(path)}.union(placed)
+    known = tree.directories_of(placed).union(placed)
     added = tuple(sorted(path for path in entries if path not in known))
     state = ArtifactState.CHANGED if changed or missing else ArtifactState.INTACT
     return ArtifactCheck(state, tuple(sorted(changed)), tuple(sorted(missing)), added)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Self
 
-from revaer.fsops.disk import Disk
+from revaer.fsops.disk import Disk, StrPath
 from revaer.fsops.errors import Transient
 from revaer.fsops.record import Stamp
 from revaer.fsops.tree import stamp_of
 from revaer.fsops.watch import CHUNK, Watch
 
 
-def copy_file(disk: Disk, source: Path, expected: Stamp, target: Path, mode: int, watch: Watch) -> os.stat_result:
+def copy_file(disk: Disk, source: StrPath, expected: Stamp, target: StrPath, mode: int, watch: Watch) -> os.stat_result:
     """Copy a file with its modification time.
 
     Args:
         disk: The disk.
         source: A regular file; a symbolic link is refused.
         expected: What the source is. Another state, before or after, is an error.
-        target: The new file; one that is left from an earlier attempt is deleted.
+        target: The new file, which must not exist.
         mode: Permission bits of the new file, less what the process's umask takes.
         watch: Told about the bytes.
 
@@ -37,19 +36,21 @@ def copy_file(disk: Disk, source: Path, expected: Stamp, target: Path, mode: int
             count = disk.copy(pair.source, pair.target, done, min(CHUNK, expected.size - done))
             if count == 0:
                 break
+            if expected.size > CHUNK:
+                disk.start_writing(pair.target, done, count)
             done += count
             watch.advance(count)
         return pair.finish(done)
 
 
-def clone_file(disk: Disk, source: Path, expected: Stamp, target: Path, mode: int) -> os.stat_result:
+def clone_file(disk: Disk, source: StrPath, expected: Stamp, target: StrPath, mode: int) -> os.stat_result:
     """Make a file that shares the blocks of another; see `copy_file`. An OSError where the volume cannot."""
     with _Pair(disk, source, expected, target, mode) as pair:
         disk.clone(pair.source, pair.target)
         return pair.finish(os.fstat(pair.target).st_size)
 
 
-def discard(disk: Disk, path: Path) -> None:
+def discard(disk: Disk, path: StrPath) -> None:
     """Delete a file of ours if it is there. Raises OSError."""
     try:
         disk.lstat(path)
@@ -61,11 +62,10 @@ def discard(disk: Disk, path: Path) -> None:
 class _Pair:
     """A source and the new file, open."""
 
-    def __init__(self, disk: Disk, source: Path, expected: Stamp, target: Path, mode: int) -> None:
+    def __init__(self, disk: Disk, source: StrPath, expected: Stamp, target: StrPath, mode: int) -> None:
         self._disk = disk
         self._path = source
         self._expected = expected
-        discard(disk, target)
         self.source = disk.open_read(source)
         try:
             self._check()

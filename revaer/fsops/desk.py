@@ -34,6 +34,7 @@ from revaer.fsops.sweeper import Sweeper
 from revaer.fsops.terms import Lane, Runner, Settings, SettingsReader, SettingsUnavailable
 from revaer.fsops.types import StepName
 from revaer.fsops.views import (
+    Extent,
     FsOpsFigures,
     JobDetail,
     JobError,
@@ -137,7 +138,7 @@ class Desk:
         if job is None:
             return None
         try:
-            dossier = await self._lane.run(read_dossier, job.library_root, torrent_id, within=_READ_WITHIN)
+            dossier = await self._dossier(job, message.extent)
         except LaneExpired:
             dossier = Dossier()
         return detail_of(
@@ -147,6 +148,11 @@ class Desk:
             progress=None if running is None else running.meter.progress,
             request_id=job.request_id,
         )
+
+    async def _dossier(self, job: StoredJob, extent: Extent) -> Dossier:
+        if extent is Extent.STATE:
+            return Dossier()
+        return await self._lane.run(read_dossier, job.library_root, job.torrent_id, extent, within=_READ_WITHIN)
 
     async def page(self, message: ListJobs) -> JobPage:
         """Show a page of jobs."""

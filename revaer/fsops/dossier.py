@@ -10,9 +10,9 @@ from revaer.fsops import meta
 from revaer.fsops.disk import Disk
 from revaer.fsops.errors import FsOpsError
 from revaer.fsops.places import Places
-from revaer.fsops.record import Record, UnreadableRecord, decode
+from revaer.fsops.record import Summary, UnreadableRecord, decode_summary
 from revaer.fsops.types import StepName
-from revaer.fsops.views import ArtifactFile, JobDetail, JobView, StepProgress, StepView
+from revaer.fsops.views import ArtifactFile, Extent, JobDetail, JobView, StepProgress, StepView
 from revaer.types import TorrentId
 
 
@@ -25,18 +25,19 @@ class Dossier:
     files: tuple[ArtifactFile, ...] = ()
 
 
-def read_dossier(library_root: str | None, torrent_id: TorrentId) -> Dossier:
+def read_dossier(library_root: str | None, torrent_id: TorrentId, extent: Extent) -> Dossier:
     """Read the record of a job; an empty dossier when there is none that can be read.
 
     Args:
         library_root: The library that the job last ran for; None when it never did.
         torrent_id: The job's torrent.
+        extent: How much of it is wanted.
     """
-    if library_root is None:
+    if library_root is None or extent is Extent.STATE:
         return Dossier()
     try:
         content = meta.read(Disk(), Places(Path(os.path.realpath(library_root)), torrent_id).meta)
-        return Dossier() if content is None else _of(decode(content))
+        return Dossier() if content is None else _of(decode_summary(content, files=extent is Extent.FILES))
     except (FsOpsError, UnreadableRecord, OSError):
         return Dossier()
 
@@ -71,7 +72,7 @@ def detail_of(
     )
 
 
-def _of(record: Record) -> Dossier:
+def _of(record: Summary) -> Dossier:
     steps = tuple(
         StepView(name, each.outcome, each.started_at, each.seconds, each.bytes, each.detail)
         for name in StepName

@@ -11,16 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import msgspec
+
 from revaer.fsops.errors import Refused
 from revaer.fsops.record import Extracted, Located, Origin, Stamp
-from revaer.fsops.tree import parents
+from revaer.fsops.tree import directories_of, parents
 from revaer.fsops.types import Job
 
 _LONGEST_NAME: Final = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """A file, or with `link` a symbolic link, of the entry.
 
     Attributes:
@@ -81,7 +82,7 @@ def arrange(
     directory = job.multi_file or bool(gone)
     layout = Layout(_entry_name(job, archive=bool(gone)), directory, tuple(items), renamed)
     if not directory:
-        layout = replace(layout, items=tuple(replace(item, target=layout.entry) for item in items))
+        layout = replace(layout, items=tuple(msgspec.structs.replace(item, target=layout.entry) for item in items))
     layout = _flattened(layout) if flatten else layout
     check_name(layout.entry)
     return layout
@@ -128,7 +129,7 @@ class _Naming:
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._files = set(taken)
-        self._directories = {above for path in self._files for above in parents(path)}
+        self._directories = directories_of(self._files)
         self._moved: dict[str, str] = {}
 
     def give(self, path: str) -> str:
@@ -180,7 +181,7 @@ def _flattened(layout: Layout) -> Layout:
             break
         head = heads.pop()
         inside = layout.items[0].target != head
-        items = tuple(replace(item, target=item.target.partition("/")[2]) for item in layout.items)
+        items = tuple(msgspec.structs.replace(item, target=item.target.partition("/")[2]) for item in layout.items)
         layout = replace(
             layout,
             entry=head,

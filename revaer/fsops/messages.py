@@ -18,6 +18,7 @@ from actors import Refused, Request
 from revaer.fsops.types import Outcome, SourceFile, StepName
 from revaer.fsops.views import (
     ArtifactFile,
+    Extent,
     Finding,
     FindingKind,
     FsOpsFigures,
@@ -41,6 +42,7 @@ __all__ = [
     "CancelJob",
     "ChangeMessage",
     "Enqueue",
+    "Extent",
     "Finding",
     "FindingKind",
     "ForgetJob",
@@ -121,9 +123,13 @@ class Enqueue(Request[JobView]):
 
 @dataclass(frozen=True, slots=True)
 class InspectJob(Request[JobDetail | None]):
-    """Show one job; None when the torrent has none. Raises (at the asker): FsOpsUnavailable."""
+    """Show one job, as much of it as is wanted; None when the torrent has none.
+
+    Raises (at the asker): FsOpsUnavailable.
+    """
 
     torrent_id: TorrentId
+    extent: Extent = Extent.FILES
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from revaer.fsops.archives.errors import BadArchive
+from revaer.fsops.archives.output import write_all
 from revaer.fsops.archives.sources import CHUNK, open_source
-from revaer.fsops.archives.streams import write_all
 from revaer.fsops.archives.trees import remove_tree
 from revaer.fsops.errors import Cancelled, FsOpsError, Refused, Transient, from_os_error
 from revaer.fsops.par2_packets import Protected, read_protected

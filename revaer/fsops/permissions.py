@@ -16,7 +16,7 @@ from typing import Final
 
 from revaer.fsops import tree
 from revaer.fsops.copying import clone_file, copy_file, discard
-from revaer.fsops.errors import FsOpsError, from_os_error
+from revaer.fsops.errors import FsOpsError, Transient, from_os_error
 from revaer.fsops.record import Placed
 from revaer.fsops.run import Run, StepResult
 from revaer.fsops.transfer import part_name
@@ -51,6 +51,17 @@ def permissions_hold(run: Run, entries: Mapping[str, Entry]) -> bool:
     if run.layout.directory and not targets.are_met("", tree.look(run.places.tree)):
         return False
     return all(targets.are_met(path, entry) for path, entry in entries.items())
+
+
+def check_placed(run: Run, entries: Mapping[str, Entry]) -> None:
+    """Check that what was brought into the new tree is what was located. Raises Transient.
+
+    A link has no content of its own: only a look at it afterwards tells that it was made to the file that was meant.
+    """
+    for path, placed in run.record.placed.items():
+        entry = entries.get(path)
+        if entry is not None and entry.stamp != placed.stamp:
+            raise Transient("the file changed while it was processed", path=str(run.job.source_root / placed.path))
 
 
 class _Targets:
@@ -108,6 +119,7 @@ class _Permissions:
     def run(self) -> StepResult:
         """Set what differs."""
         entries = tree.snapshot(self._root)
+        check_placed(self._run, entries)
         for path, entry in sorted(entries.items()):
             self._watch.check()
             if entry.kind is Kind.FILE and not self._targets.are_met(path, entry):
@@ -165,6 +177,7 @@ class _Permissions:
         except OSError as error:
             if error.errno not in _NO_CLONE:
                 raise
+            discard(self._disk, part)
             copy_file(self._disk, source, entry.stamp, part, entry.mode, self._watch)
 
     def _set_directory(self, path: Path, entry: Entry) -> None:

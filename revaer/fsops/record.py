@@ -6,7 +6,7 @@ Values of which a job has thousands are written as arrays, so that the record of
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -174,8 +174,25 @@ class Record(msgspec.Struct, kw_only=True):
     replaces: Replaced | None = None
 
 
+class Head(msgspec.Struct, kw_only=True):
+    """What people ask of a record most often, read without making objects of the rest; the fields are those of
+    `Record`."""
+
+    version: int
+    policy_digest: str = ""
+    steps: dict[StepName, StepRecord] = {}
+
+
+class Summary(Head, kw_only=True):
+    """The same with the published files."""
+
+    files: list[PublishedFile] = []
+
+
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Record)
+_HEAD_DECODER: Final = msgspec.json.Decoder(Head)
+_SUMMARY_DECODER: Final = msgspec.json.Decoder(Summary)
 
 
 class UnreadableRecord(ValueError):
@@ -193,8 +210,27 @@ def decode(content: bytes) -> Record:
     Raises:
         UnreadableRecord: It is none, or one of another version.
     """
+    return _checked(_DECODER, content)
+
+
+def decode_summary(content: bytes, *, files: bool) -> Summary:
+    """Read what people ask of a record, with or without its files.
+
+    Raises:
+        UnreadableRecord: It is none, or one of another version.
+    """
+    if files:
+        return _checked(_SUMMARY_DECODER, content)
+    head = _checked(_HEAD_DECODER, content)
+    return Summary(version=head.version, policy_digest=head.policy_digest, steps=head.steps)
+
+
+_R = TypeVar("_R", Record, Head, Summary)
+
+
+def _checked(decoder: msgspec.json.Decoder[_R], content: bytes) -> _R:
     try:
-        record = _DECODER.decode(content)
+        record = decoder.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnreadableRecord(str(error)) from None
     if record.version != VERSION:

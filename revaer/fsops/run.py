@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from revaer.fsops import artefact, meta, workdir
 from revaer.fsops.cleanup import Dropped, sift
 from revaer.fsops.digests import job_digest, policy_digest
+from revaer.fsops.disk import StrPath
 from revaer.fsops.layout import Item, Layout, arrange
 from revaer.fsops.ownership import Ownership
 from revaer.fsops.places import Places
@@ -124,7 +125,7 @@ class Run:
         stock = None if old is None else artefact.entries_of(self.places.library, old.artifact)
         return workdir.look(self.places, stock)
 
-    def sync(self, files: list[Path], directories: set[Path]) -> None:
+    def sync(self, files: Collection[StrPath], directories: Collection[StrPath]) -> None:
         """Return when some files and the names in some directories are durable. Raises OSError."""
         disk = self.tools.disk
         if len(files) + len(directories) > _MANY:
@@ -132,7 +133,7 @@ class Run:
             return
         for path in files:
             disk.sync_path(path, directory=False)
-        for path in sorted(directories):
+        for path in sorted(map(str, directories)):
             disk.sync_path(path, directory=True)
 
     def _arranged(self) -> _Arrangement:

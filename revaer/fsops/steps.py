@@ -144,7 +144,7 @@ def _is_exact(run: Run) -> bool:
     wanted = {item.target: item for item in run.wanted}
     entries = tree.snapshot(run.places.tree)
     placed = run.record.placed
-    if entries.keys() - {above for target in wanted for above in tree.parents(target)} != wanted.keys():
+    if entries.keys() - tree.directories_of(wanted) != wanted.keys():
         return False
     return placed.keys() == wanted.keys() and all(
         entries[path].kind is not Kind.DIRECTORY

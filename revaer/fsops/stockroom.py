@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from revaer.fsops.disk import StrPath
 from revaer.fsops.layout import Item
 from revaer.fsops.ownership import Ownership
 from revaer.fsops.places import Places
@@ -20,7 +21,7 @@ from revaer.fsops.tree import Entry, Kind
 class Found:
     """A file that can be used: where it is, what it is, and whether it may be moved or only linked."""
 
-    path: Path
+    path: StrPath
     placed: Placed
     movable: bool
 
@@ -41,7 +42,7 @@ class Stockroom:
         self._made: defaultdict[tuple[Origin, str], list[Placed]] = defaultdict(list)
         for placed in record.placed.values():
             self._made[placed.origin, placed.path].append(placed)
-        self._movable: defaultdict[Stamp, list[Path]] = defaultdict(list)
+        self._movable: defaultdict[Stamp, list[StrPath]] = defaultdict(list)
         for root, entries in (
             (places.repaired, seen.repaired),
             (places.extracted, seen.extracted),
@@ -50,7 +51,7 @@ class Stockroom:
             for stamp, path in _index(root, entries):
                 self._movable[stamp].append(path)
         self._extracted = places.extracted
-        self._linkable: dict[Stamp, Path] = {}
+        self._linkable: dict[Stamp, StrPath] = {}
         if record.replaces is not None:
             old = record.replaces
             root = places.library / old.artifact.entry if old.artifact.directory else places.library
@@ -62,7 +63,7 @@ class Stockroom:
         """Note that a file lies at another path of the work directory now, from where it may be moved again."""
         self._movable[stamp].append(path)
 
-    def lend(self, stamp: Stamp, path: Path) -> None:
+    def lend(self, stamp: Stamp, path: StrPath) -> None:
         """Note that a file lies in the new tree, where it stays; a second name of it can be linked from there."""
         self._linkable.setdefault(stamp, path)
 
@@ -72,10 +73,12 @@ class Stockroom:
 
     def find(self, item: Item) -> Found | None:
         """Return a file that can become an item, and forget it if it is going to be moved."""
+        if not self._movable and not self._linkable:
+            return None
         for placed in self._candidates(item):
             paths = self._movable.get(placed.stamp)
             if paths:
-                home = self._extracted / item.path
+                home = f"{self._extracted}/{item.path}"
                 paths.sort(key=lambda path: path != home)
                 return Found(paths.pop(0), placed, movable=True)
             linked = self._linkable.get(placed.stamp)
@@ -83,8 +86,10 @@ class Stockroom:
                 return Found(linked, placed, movable=False)
         return None
 
-    def last_copy(self, item: Item) -> Path | None:
+    def last_copy(self, item: Item) -> StrPath | None:
         """Return a file with the content of an item whose source is gone, made under whatever policy."""
+        if not self._linkable:
+            return None
         for placed in self._made.get((item.origin, item.path), ()):
             if placed.was == item.stamp and placed.stamp in self._linkable:
                 return self._linkable[placed.stamp]
@@ -98,7 +103,7 @@ class Stockroom:
                 yield placed
 
 
-def _index(root: Path, entries: Mapping[str, Entry]) -> Iterator[tuple[Stamp, Path]]:
+def _index(root: Path, entries: Mapping[str, Entry]) -> Iterator[tuple[Stamp, str]]:
     for path, entry in entries.items():
         if entry.kind in (Kind.FILE, Kind.LINK):
-            yield entry.stamp, root / path
+            yield entry.stamp, f"{root}/{path}"

@@ -1,8 +1,9 @@
 """The step `transfer`: brings the new tree to hold exactly what is wanted.
 
 What lies there already and is right stays; what was made before and lies elsewhere is moved or linked; the rest is
-linked, cloned or copied from the source. Copies appear in the tree whole or not at all. The record is written after
-every so many files or bytes.
+linked, cloned or copied from the source. A copy counts only when the record has it, and the record has only what is
+durable: what a crash leaves behind, whole or not, is deleted by the next run. The record is written after every so many
+files or bytes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final
 
 from revaer.fsops import tree
 from revaer.fsops.copying import clone_file, copy_file, discard
+from revaer.fsops.disk import StrPath
 from revaer.fsops.errors import FsOpsError, Refused, Transient, from_os_error
 from revaer.fsops.layout import Item
 from revaer.fsops.links import check_links
@@ -27,6 +29,9 @@ from revaer.fsops.run import Run, StepResult
 from revaer.fsops.stockroom import Stockroom
 from revaer.fsops.tree import Entry, Kind
 from revaer.fsops.watch import Watch
+
+_LOOK_EVERY: Final = 64
+"""How many links are made between two looks whether to stop: a look takes as long as a tenth of a link."""
 
 _NO_LINK: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 _NO_CLONE: Final = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM})
@@ -46,6 +51,12 @@ def transfer(run: Run, watch: Watch) -> StepResult:
     return _Transfer(run, watch, wanted).run()
 
 
+_COPIED: Final = {
+    MoveMode.COPY: "copy",
+    MoveMode.REFLINK: "copy in place of a clone",
+    MoveMode.HARDLINK: "copy in place of a link",
+    MoveMode.MOVE: "copy in place of a link",
+}
 _DONE: Final = {
     "link": "linked",
     "clone": "cloned",
@@ -72,12 +83,20 @@ class _Transfer:
         self._watch = watch
         self._disk = run.tools.disk
         self._root = run.places.tree
+        self._base = str(run.places.tree)
+        self._origin = str(run.job.source_root)
+        self._mode = run.policy.move_mode
+        self._links = self._mode in (MoveMode.HARDLINK, MoveMode.MOVE)
+        self._copied = _COPIED[self._mode]
         self._wanted = wanted
-        self._directories = {above for target in wanted for above in tree.parents(target)}
+        self._directories = tree.directories_of(wanted)
         self._made: Counter[str] = Counter()
-        self._files: list[Path] = []
-        self._touched: set[Path] = set()
+        self._linked = 0
+        self._fresh: list[Item] = []
+        self._touched: set[str] = set()
+        self._copies = 0
         self._bytes = 0
+        self._is_syncing = False
         self._shelved = 0
 
     def run(self) -> StepResult:
@@ -87,16 +106,19 @@ class _Transfer:
         kept = self._keep(seen.tree)
         missing = [item for target, item in sorted(self._wanted.items()) if target not in kept]
         room = Stockroom(run.places, seen, run.record, run.policy, run.ownership)
-        self._clear(seen.tree, kept, room, missing)
-        self._clear_shelf(seen.shelf, room.stamps_for(missing))
+        if seen.tree or seen.shelf:
+            useful = room.stamps_for(missing)
+            self._clear(seen.tree, kept, room, useful)
+            self._clear_shelf(seen.shelf, useful)
+            # The run that made them may have ended before their names were durable.
+            self._touched.update(
+                (self._base, *(f"{self._base}/{path}" for path in self._directories & seen.tree.keys()))
+            )
         run.record.placed = dict(kept)
         for target, placed in kept.items():
-            room.lend(placed.stamp, self._root / target)
+            room.lend(placed.stamp, f"{self._base}/{target}")
         self._watch.expect(sum(item.stamp.size for item in missing))
-        self._make_directories()
-        for item in missing:
-            self._place(item, room)
-        self._checkpoint()
+        self._place_all(missing, room)
         words = [f"{count} {name}" for name, count in sorted(self._made.items())]
         if kept:
             words.append(f"{len(kept)} were there")
@@ -110,10 +132,12 @@ class _Transfer:
             if entry is None or entry.kind not in (Kind.FILE, Kind.LINK):
                 continue
             placed = run.record.placed.get(target)
-            if placed is None or placed.stamp != entry.stamp:
-                placed = self._adopted(item, entry)
+            recorded = placed is not None and placed.stamp == entry.stamp
+            placed = placed if recorded else self._adopted(item, entry)
             if placed is not None and acceptable(placed, item, run.policy, run.ownership):
                 kept[target] = placed
+                if not recorded:
+                    self._fresh.append(item)
         return kept
 
     def _adopted(self, item: Item, entry: Entry) -> Placed | None:
@@ -129,10 +153,9 @@ class _Transfer:
         return Placed(item.origin, item.path, entry.stamp, entry.stamp, item.mode, "link") if same else None
 
     def _clear(
-        self, entries: Mapping[str, Entry], kept: dict[str, Placed], room: Stockroom, missing: list[Item]
+        self, entries: Mapping[str, Entry], kept: dict[str, Placed], room: Stockroom, useful: frozenset[Stamp]
     ) -> None:
         """Take out of the tree what is not wanted where it is: put aside what can be used, delete the rest."""
-        useful = room.stamps_for(missing)
         homes = {each.stamp: each for each in self._run.record.extracted or ()}
         for path, entry in sorted(entries.items(), reverse=True):
             if path in kept or (entry.kind is Kind.DIRECTORY and path in self._directories):
@@ -180,15 +203,46 @@ class _Transfer:
             target = self._root / path
             if not tree.is_plain_directory(target):
                 self._disk.mkdir(target)
-                self._touched.add(target.parent)
+                self._touched.add(str(target.parent))
 
     def _make_parents(self, root: Path, path: str) -> None:
         for above in tree.parents(path):
             if not tree.is_plain_directory(root / above):
                 self._disk.mkdir(root / above)
 
+    def _place_all(self, missing: list[Item], room: Stockroom) -> None:
+        """Place what is missing. What the record has of it afterwards is durable, however this ends."""
+        pace = self._run.tools.pace
+        try:
+            self._make_directories()
+            for number, item in enumerate(missing):
+                self._place(item, room)
+                if self._links and number % _LOOK_EVERY == 0:
+                    self._tell_linked()
+                # Only copies are work that a crash could undo: links are recognised by the next run.
+                if self._copies >= pace.files or self._bytes >= pace.bytes:
+                    self._sync()
+                    self._run.save()
+            self._tell_linked()
+            self._sync()
+        except Exception:
+            self._keep_what_is_durable()
+            raise
+
+    def _tell_linked(self) -> None:
+        linked, self._linked = self._linked, 0
+        self._watch.advance(linked)
+
+    def _keep_what_is_durable(self) -> None:
+        """Let the record have nothing that the disk may not have."""
+        if not self._is_syncing:
+            with suppress(OSError):
+                self._sync()
+        for item in self._fresh:
+            self._run.record.placed.pop(item.target, None)
+
     def _place(self, item: Item, room: Stockroom) -> None:
-        target = self._root / item.target
+        target = f"{self._base}/{item.target}"
         found = room.find(item)
         if found is None:
             placed = self._from_source(item, target, room)
@@ -202,15 +256,9 @@ class _Transfer:
             self._made["reused" if placed.how != "rename" else "from archives or repair"] += 1
             self._watch.advance(item.stamp.size)
         self._run.record.placed[item.target] = placed
-        self._touched.add(target.parent)
-        if item.link is None:
-            self._files.append(target)
-        self._bytes += item.stamp.size
-        pace = self._run.tools.pace
-        if len(self._files) >= pace.files or self._bytes >= pace.bytes:
-            self._checkpoint()
+        self._fresh.append(item)
 
-    def _from_source(self, item: Item, target: Path, room: Stockroom) -> Placed:
+    def _from_source(self, item: Item, target: str, room: Stockroom) -> Placed:
         if item.origin is not Origin.SOURCE:
             raise Transient("a file in the work directory vanished", path=item.path)
         source = self._source(item)
@@ -218,15 +266,19 @@ class _Transfer:
         if last is not None and not os.path.lexists(source):
             return self._without_source(item, last, target)
         try:
-            how, status = self._bring(source, item, target)
+            placed = self._bring(source, item, target)
         except FsOpsError:
             raise
+        except FileExistsError:
+            # All that was not wanted there is gone: only a volume that does not tell names apart has it already.
+            message = "the library's volume takes the names of two of the files for the same"
+            raise Refused(message, path=item.target) from None
         except OSError as error:
             raise from_os_error(error, "bring the file into the library", path=source) from error
-        self._made[_DONE[how]] += 1
-        return Placed(item.origin, item.path, tree.stamp_of(status), item.stamp, status.st_mode & 0o777, how)
+        self._made[_DONE[placed.how]] += 1
+        return placed
 
-    def _without_source(self, item: Item, last: Path, target: Path) -> Placed:
+    def _without_source(self, item: Item, last: StrPath, target: str) -> Placed:
         """Use the published file of a torrent that was moved: with its source gone it is nobody else's."""
         self._disk.link(last, target)
         self._made["taken from the published entry"] += 1
@@ -234,64 +286,66 @@ class _Transfer:
         entry = tree.look(target)
         return Placed(item.origin, item.path, entry.stamp, item.stamp, item.mode, how)
 
-    def _bring(self, source: Path, item: Item, target: Path) -> tuple[str, os.stat_result]:
-        mode, fallback = self._run.policy.move_mode, self._run.policy.link_fallback == "copy"
+    def _bring(self, source: str, item: Item, target: str) -> Placed:
+        mode = self._mode
         try:
-            if mode in (MoveMode.HARDLINK, MoveMode.MOVE):
-                return "link", self._link(source, item, target)
+            if self._links:
+                # That this was the file that is wanted is looked at as soon as all are there; see `set_permissions`.
+                self._disk.link(source, target)
+                self._linked += item.stamp.size
+                return Placed(item.origin, item.path, item.stamp, item.stamp, item.mode, "link")
             if mode is MoveMode.REFLINK:
-                return "clone", self._whole(source, item, target, clone=True)
+                return self._whole(source, item, target, clone=True)
         except OSError as error:
-            if error.errno not in (_NO_CLONE if mode is MoveMode.REFLINK else _NO_LINK):
-                raise
-            if not fallback and mode is not MoveMode.MOVE:
-                name = "clone" if mode is MoveMode.REFLINK else "hard link"
-                raise Refused(
-                    f"no {name} can be made from the download to the library, and the policy forbids a copy "
-                    f"({(error.strerror or str(error)).lower()})",
-                    path=str(source),
-                ) from error
-        status = self._whole(source, item, target, clone=False)
-        if mode is MoveMode.COPY:
-            return "copy", status
-        return ("copy in place of a clone" if mode is MoveMode.REFLINK else "copy in place of a link"), status
+            self._check_fallback(source, error)
+        return self._whole(source, item, target, clone=False)
 
-    def _link(self, source: Path, item: Item, target: Path) -> os.stat_result:
-        self._disk.link(source, target)
-        status = self._disk.lstat(target)
-        if tree.stamp_of(status) != item.stamp:
-            self._disk.unlink(target)
-            raise Transient("the file changed while it was processed", path=str(source))
-        self._watch.advance(item.stamp.size)
-        return status
+    def _check_fallback(self, source: str, error: OSError) -> None:
+        """Go on with a copy if no link or clone can be made and the policy allows that."""
+        is_clone = self._mode is MoveMode.REFLINK
+        if error.errno not in (_NO_CLONE if is_clone else _NO_LINK):
+            raise error
+        if self._run.policy.link_fallback != "copy" and self._mode is not MoveMode.MOVE:
+            name = "clone" if is_clone else "hard link"
+            raise Refused(
+                f"no {name} can be made from the download to the library, and the policy forbids a copy "
+                f"({(error.strerror or str(error)).lower()})",
+                path=source,
+            ) from error
 
-    def _whole(self, source: Path, item: Item, target: Path, *, clone: bool) -> os.stat_result:
-        # Beside its target: a volume spreads files by their directories, and thousands in one would be slow.
-        part = target.with_name(part_name(self._wanted, item.target))
+    def _whole(self, source: str, item: Item, target: str, *, clone: bool) -> Placed:
         try:
             if clone:
-                status = clone_file(self._disk, source, item.stamp, part, item.mode)
+                status = clone_file(self._disk, source, item.stamp, target, item.mode)
                 self._watch.advance(item.stamp.size)
             else:
-                status = copy_file(self._disk, source, item.stamp, part, item.mode, self._watch)
+                status = copy_file(self._disk, source, item.stamp, target, item.mode, self._watch)
+        except FileExistsError:
+            raise
         except Exception:
             with suppress(OSError):
-                discard(self._disk, part)
+                discard(self._disk, target)
             raise
-        self._rename(part, target)
-        return status
+        self._copies, self._bytes = self._copies + 1, self._bytes + item.stamp.size
+        how = "clone" if clone else self._copied
+        return Placed(item.origin, item.path, tree.stamp_of(status), item.stamp, status.st_mode & 0o777, how)
 
-    def _rename(self, source: Path, target: Path) -> None:
+    def _rename(self, source: StrPath, target: StrPath) -> None:
         """Move within the work directory, where nothing else can take the name meanwhile."""
         self._disk.rename(source, target)
 
-    def _source(self, item: Item) -> Path:
-        return self._run.job.source_root / item.path
+    def _source(self, item: Item) -> str:
+        return f"{self._origin}/{item.path}"
 
-    def _checkpoint(self) -> None:
-        if not self._files and not self._touched:
-            return
-        self._run.sync(self._files, self._touched)
-        self._run.save()
-        self._files, self._bytes = [], 0
-        self._touched = set()
+    def _sync(self) -> None:
+        """Make durable what was placed since the last time."""
+        if self._fresh or self._touched:
+            targets = [f"{self._base}/{item.target}" for item in self._fresh]
+            self._touched.update(path.rpartition("/")[0] for path in targets)
+            files = [path for path, item in zip(targets, self._fresh, strict=True) if item.link is None]
+            # The system reports only once that it could not write: what fails here must not be tried again.
+            self._is_syncing = True
+            self._run.sync(files, self._touched)
+            self._is_syncing = False
+        self._fresh, self._touched = [], set()
+        self._copies = self._bytes = 0

@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
+
+from revaer.fsops.disk import StrPath
 from revaer.fsops.record import Stamp
 
 
@@ -21,8 +23,7 @@ class Kind(enum.Enum):
     OTHER = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """Something below a directory.
 
     Attributes:
@@ -56,7 +57,7 @@ def kind_of(mode: int) -> Kind:
     return Kind.LINK if stat.S_ISLNK(mode) else Kind.OTHER
 
 
-def look(path: Path, relative: str = "") -> Entry:
+def look(path: StrPath, relative: str = "") -> Entry:
     """Describe one entry. Raises OSError."""
     status = os.lstat(path)
     kind = kind_of(status.st_mode)
@@ -78,12 +79,13 @@ def walk(root: Path) -> Iterator[Entry]:
     pending = [""]
     while pending:
         relative = pending.pop()
-        with os.scandir(root / relative) as found:
+        folder = f"{root}/{relative}" if relative else f"{root}"
+        with os.scandir(folder) as found:
             names = sorted(each.name for each in found)
         deeper = []
         for name in names:
             path = f"{relative}/{name}" if relative else name
-            entry = look(root / path, path)
+            entry = look(f"{folder}/{name}", path)
             yield entry
             if entry.kind is Kind.DIRECTORY:
                 deeper.append(path)
@@ -111,3 +113,9 @@ def parents(path: str) -> Iterator[str]:
     parts = path.split("/")
     for count in range(1, len(parts)):
         yield "/".join(parts[:count])
+
+
+def directories_of(paths: Iterable[str]) -> set[str]:
+    """Return all directories above some relative paths."""
+    lowest = {path.rpartition("/")[0] for path in paths} - {""}
+    return lowest.union(above for path in lowest for above in parents(path))

@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from revaer.types import TorrentId
 
 
@@ -35,8 +37,7 @@ class Outcome(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(msgspec.Struct, frozen=True, gc=False):
     """A selected file of a torrent: its path relative to the torrent's root, and the bytes that it must have."""
 
     path: str

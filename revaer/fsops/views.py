@@ -124,6 +124,17 @@ class JobDetail(JobView):
     request_id: str | None = None
 
 
+class Extent(enum.Enum):
+    """How much of a job is wanted. Less is cheaper: the record of a job of 10,000 files has some megabytes."""
+
+    STATE = enum.auto()
+    """What a list shows, and the progress; the record is not read."""
+    STEPS = enum.auto()
+    """The steps too."""
+    FILES = enum.auto()
+    """The files too."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobPage:
     """Some jobs, in the order of their torrents' ids; `next` is the cursor of the following page, None at the end."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 from actors import ActorDown, ActorRef, MailboxFull, Request, RequestExpired
 from revaer.fsops.messages import (
     Enqueue,
+    Extent,
     ForgetJob,
     FsOpsMessage,
     FsOpsRefusal,
@@ -75,8 +76,8 @@ class FsOpsGate:
         return await self._ask(request)
 
     async def inspect(self, torrent_id: TorrentId) -> JobDetail | None:
-        """Show a job. Raises SessionUnavailable."""
-        return await self._ask(InspectJob(torrent_id))
+        """Show a job without its steps and files. Raises SessionUnavailable."""
+        return await self._ask(InspectJob(torrent_id, Extent.STATE))
 
     async def retry(self, torrent_id: TorrentId) -> JobView:
         """Queue a job again. Raises SessionUnavailable, ActionRefused."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from revaer.selection.messages import Decision, InvalidPattern
@@ -9,7 +10,7 @@ from revaer.session.barrier import BarrierDesk
 from revaer.session.core import MANY_FILES, Core
 from revaer.session.describe import priorities_of
 from revaer.session.messages import ActionRefused, Inspect, Select, SessionRefusal, TorrentDetail
-from revaer.session.port import EngineState
+from revaer.session.port import EngineState, FileEntry
 from revaer.session.progress import ProgressDesk
 from revaer.session.saving import RecordKeeper
 from revaer.session.torrent import Torrent
@@ -84,7 +85,11 @@ class SelectDesk:
         return await self._detail(torrent, await core.decide(torrent.files, torrent.options.selection))
 
     async def _detail(self, torrent: Torrent, decisions: tuple[Decision, ...]) -> TorrentDetail:
-        return _detail_of(torrent, decisions, await self._completed(torrent))
+        completed = await self._completed(torrent)
+        if len(torrent.files) < MANY_FILES:
+            return _detail_of(torrent, decisions, completed)
+        files = await self._core.lane.run(_view_files, torrent.files, decisions, completed)
+        return TorrentDetail(view=torrent.view, options=torrent.options, files=files)
 
     async def _completed(self, torrent: Torrent) -> tuple[int, ...]:
         """Return the verified bytes per file; nothing when the engine cannot say."""
@@ -114,7 +119,14 @@ class SelectDesk:
 
 
 def _detail_of(torrent: Torrent, decisions: tuple[Decision, ...], completed: tuple[int, ...]) -> TorrentDetail:
-    files = tuple(
+    files = _view_files(torrent.files, decisions, completed)
+    return TorrentDetail(view=torrent.view, options=torrent.options, files=files)
+
+
+def _view_files(
+    files: Sequence[FileEntry], decisions: Sequence[Decision], completed: Sequence[int]
+) -> tuple[FileView, ...]:
+    return tuple(
         FileView(
             index=file.index,
             path=file.path,
@@ -124,7 +136,6 @@ def _detail_of(torrent: Torrent, decisions: tuple[Decision, ...], completed: tup
             selected=decision.selected,
             rule=decision.rule,
         )
-        for file, decision, done in zip(torrent.files, decisions, completed, strict=True)
+        for file, decision, done in zip(files, decisions, completed, strict=True)
         if not file.pad
     )
-    return TorrentDetail(view=torrent.view, options=torrent.options, files=files)

@@ -12,10 +12,11 @@ class Options:
 
     Attributes:
         folder: where payload and data directories go; removed afterwards.
-        torrents: how many torrents `scale`, `bulk` and `api` use.
-        runs: how often `transfer` and `api` alternate, and how often `scale` restarts.
-        size: payload of `transfer` and `control` in bytes.
+        torrents: how many torrents `scale`, `bulk` and `api` use, and how many jobs the queue of `fsops` has.
+        runs: how often `transfer`, `api` and `fsops` alternate, and how often `scale` restarts.
+        size: payload of `transfer`, `control` and `fsops` in bytes.
         seconds: how long `scale` and `api` measure while everything changes.
+        parts: what `fsops` measures; everything when empty.
     """
 
     folder: Path
@@ -23,3 +24,4 @@ class Options:
     runs: int
     size: int
     seconds: float
+    parts: tuple[str, ...] = ()

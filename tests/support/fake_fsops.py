@@ -229,7 +229,7 @@ class FakeFsOps(Actor[FsOpsMessage]):
     def _look(self, message: InspectJob | ListJobs | PlanJob | VerifyLibrary) -> Handled:
         bench = self._bench
         match message:
-            case InspectJob(torrent_id):
+            case InspectJob(torrent_id, _):
                 return answer(message, bench.jobs.get(torrent_id))
             case ListJobs():
                 return answer(message, self._page(message))

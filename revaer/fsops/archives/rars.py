@@ -15,7 +15,6 @@ from revaer.fsops.archives.errors import BadArchive, UnsafeMember, shown
 from revaer.fsops.archives.rar_members import DamagedHeader, PasswordCheck, RarPart, RarVolume
 from revaer.fsops.archives.sources import CHUNK, Source
 from revaer.fsops.archives.staging import Staging
-from revaer.fsops.archives.streams import write_all
 from revaer.fsops.archives.volumes import volume_after
 
 _MAX_TARGET: Final = 4096
@@ -167,10 +166,11 @@ def _extract(member: RarMember, volumes: Sequence[Source], staging: Staging) -> 
         staging.symlink(head.name, head.target if head.target is not None else _read_target(member, volumes))
     else:
         executable = bool(head.mode & 0o111)
-        with staging.file(head.name, executable=executable, modified=head.modified) as target:
+        size = sum(part.packed for _, part in member.parts)
+        with staging.file(head.name, size=size, executable=executable, modified=head.modified) as output:
 
             def write(piece: bytes) -> None:
-                write_all(target, piece)
+                output.write(piece)
                 staging.guard.written(len(piece))
 
             _copy(member, volumes, write)

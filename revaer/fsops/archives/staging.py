@@ -12,6 +12,7 @@ from revaer.fsops.archives.errors import UnsafeMember, shown
 from revaer.fsops.archives.guard import Guard
 from revaer.fsops.archives.links import check_links
 from revaer.fsops.archives.names import MemberNames, member_path
+from revaer.fsops.archives.output import Output
 
 _MAX_TIME = 1 << 34
 
@@ -42,11 +43,14 @@ class Staging:
             self._make(path)
 
     @contextmanager
-    def file(self, name: str, *, executable: bool = False, modified: float | None = None) -> Iterator[int]:
-        """Make a file and give its descriptor to write to.
+    def file(
+        self, name: str, *, size: int, executable: bool = False, modified: float | None = None
+    ) -> Iterator[Output]:
+        """Make a file and give what takes its content.
 
         Args:
             name: The member's name, unchecked.
+            size: How many bytes it is said to become.
             executable: Whether it may be executed.
             modified: When it was changed, in seconds since 1970; now when absent or absurd.
 
@@ -59,7 +63,8 @@ class Staging:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self.root / path, flags, 0o755 if executable else 0o644)
         try:
-            yield descriptor
+            with Output(descriptor, size) as output:
+                yield output
             if modified is not None and 0 <= modified < _MAX_TIME:
                 os.utime(descriptor, (modified, modified))
         finally:

@@ -12,6 +12,7 @@ from revaer.fsops.archives.decoders import DECODER_ERRORS, STREAMS, Decoder
 from revaer.fsops.archives.detect import Kind
 from revaer.fsops.archives.errors import BadArchive
 from revaer.fsops.archives.guard import Guard
+from revaer.fsops.archives.output import Output
 from revaer.fsops.archives.sources import CHUNK, Source
 
 MAX_HEADER: Final = 1 << 20
@@ -20,7 +21,6 @@ MAX_HEADER: Final = 1 << 20
 _INPUT_BYTES: Final = 128 * 1024
 _OUTPUT_BYTES: Final = 512 * 1024
 _COPY_BYTES: Final = 8 * CHUNK
-_NOT_HERE: Final = {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 
 
 class TarStream(ABC):
@@ -39,8 +39,8 @@ class TarStream(ABC):
         """Return the position."""
 
     @abstractmethod
-    def copy(self, target: int, size: int) -> None:
-        """Write bytes from the present position to a descriptor. Raises BadArchive when there are fewer."""
+    def copy(self, output: Output, size: int) -> None:
+        """Write bytes from the present position to a file. Raises BadArchive when there are fewer."""
 
     @abstractmethod
     def finish(self) -> None:
@@ -74,14 +74,14 @@ class _Plain(TarStream):
     def tell(self) -> int:
         return self._source.tell()
 
-    def copy(self, target: int, size: int) -> None:
+    def copy(self, output: Output, size: int) -> None:
         position = self._source.tell()
         end = position + size
         while position < end:
             descriptor, inner, available = self._source.locate(position)
             if not available:
                 raise BadArchive("the archive is truncated")
-            count = _copy_range(descriptor, inner, target, min(end - position, available, _COPY_BYTES))
+            count = output.copy(descriptor, inner, min(end - position, available, _COPY_BYTES))
             if not count:
                 raise BadArchive("the archive is truncated")
             self._guard.written(count)
@@ -126,13 +126,13 @@ class _Inflated(TarStream):
     def tell(self) -> int:
         return self._position
 
-    def copy(self, target: int, size: int) -> None:
+    def copy(self, output: Output, size: int) -> None:
         while size:
             if not self._fill():
                 raise BadArchive("the archive is truncated")
             piece = self._take(size)
             size -= len(piece)
-            write_all(target, piece)
+            output.write(piece)
             self._guard.written(len(piece))
 
     def finish(self) -> None:
@@ -184,25 +184,7 @@ class _Inflated(TarStream):
             raise BadArchive(f"the archive is damaged: {error}") from error
 
 
-def write_all(target: int, piece: bytes | memoryview) -> None:
-    """Write all of a piece to a descriptor. Raises OSError."""
-    written = os.write(target, piece)
-    while written < len(piece):
-        written += os.write(target, memoryview(piece)[written:])
-
-
 def _bounded(size: int) -> int:
     if not 0 <= size <= MAX_HEADER:
         raise BadArchive("the archive has a header of an absurd size")
     return size
-
-
-def _copy_range(source: int, offset: int, target: int, count: int) -> int:
-    try:
-        return os.copy_file_range(source, target, count, offset_src=offset)
-    except OSError as error:
-        if error.errno not in _NOT_HERE:
-            raise
-    piece = os.pread(source, min(count, CHUNK), offset)
-    write_all(target, piece)
-    return len(piece)

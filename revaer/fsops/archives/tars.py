@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tarfile
 from collections.abc import Iterator
 from typing import IO, Final, cast
@@ -10,6 +9,7 @@ from typing import IO, Final, cast
 from revaer.fsops.archives.detect import Kind
 from revaer.fsops.archives.errors import BadArchive, UnsafeMember, shown
 from revaer.fsops.archives.guard import Guard
+from revaer.fsops.archives.output import Output
 from revaer.fsops.archives.sources import Source
 from revaer.fsops.archives.staging import Staging
 from revaer.fsops.archives.streams import TarStream, open_stream
@@ -80,23 +80,24 @@ def _extract_file(stream: TarStream, member: tarfile.TarInfo, staging: Staging) 
         raise BadArchive(f"the member {shown(member.name)} has a negative size")
     guard = staging.guard
     guard.announced(member.size)
-    with staging.file(member.name, executable=bool(member.mode & 0o111), modified=float(member.mtime)) as target:
+    executable, modified = bool(member.mode & 0o111), float(member.mtime)
+    with staging.file(member.name, size=member.size, executable=executable, modified=modified) as output:
         stream.seek(member.offset_data)
         holes: list[tuple[int, int]] | None = getattr(member, "sparse", None)
         if holes is None:
-            stream.copy(target, member.size)
+            stream.copy(output, member.size)
         else:
             pieces = [(offset, size) for offset, size in holes if size]
-            _copy_sparse(stream, target, member, pieces)
+            _copy_sparse(stream, output, member, pieces)
             guard.written(member.size - sum(size for _, size in pieces))
 
 
-def _copy_sparse(stream: TarStream, target: int, member: tarfile.TarInfo, pieces: list[tuple[int, int]]) -> None:
+def _copy_sparse(stream: TarStream, output: Output, member: tarfile.TarInfo, pieces: list[tuple[int, int]]) -> None:
     end = 0
     for offset, size in pieces:
         if offset < end or size < 0 or offset + size > member.size:
             raise BadArchive(f"the member {shown(member.name)} has a damaged map of its holes")
-        os.lseek(target, offset, os.SEEK_SET)
-        stream.copy(target, size)
+        output.skip_to(offset)
+        stream.copy(output, size)
         end = offset + size
-    os.ftruncate(target, member.size)
+    output.end_at(member.size)

@@ -16,7 +16,6 @@ from revaer.fsops.archives.errors import BadArchive, UnsafeMember, shown
 from revaer.fsops.archives.guard import Guard
 from revaer.fsops.archives.sources import CHUNK, Source
 from revaer.fsops.archives.staging import Staging
-from revaer.fsops.archives.streams import write_all
 
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _END_BYTES: Final = 22
@@ -131,8 +130,9 @@ def _extract(source: Source, member: _Member, staging: Staging) -> None:
         staging.symlink(member.name, _read_target(source, member))
     elif kind in {0, stat.S_IFREG}:
         executable = bool(member.mode & 0o111)
-        with staging.file(member.name, executable=executable, modified=_modified(member.info)) as target:
-            _copy(source, member, lambda piece: write_all(target, piece), staging.guard)
+        size, modified = member.info.file_size, _modified(member.info)
+        with staging.file(member.name, size=size, executable=executable, modified=modified) as output:
+            _copy(source, member, output.write, staging.guard)
     else:
         raise UnsafeMember(f"the member {shown(member.name)} is a device, a named pipe or a socket")
 

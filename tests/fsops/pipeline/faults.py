@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from revaer.fsops.disk import Disk
+from revaer.fsops.disk import Disk, StrPath
 
 
 class Crash(BaseException):
@@ -42,7 +42,7 @@ class FaultyDisk(Disk):
         self._before("mkdir")
         super().mkdir(path, mode)
 
-    def create(self, path: Path, mode: int) -> int:
+    def create(self, path: StrPath, mode: int) -> int:
         self._before("create")
         return super().create(path, mode)
 
@@ -59,11 +59,11 @@ class FaultyDisk(Disk):
         self._before("clone")
         super().clone(source, target)
 
-    def link(self, source: Path, target: Path) -> None:
+    def link(self, source: StrPath, target: StrPath) -> None:
         self._before("link")
         super().link(source, target)
 
-    def rename(self, source: Path, target: Path) -> None:
+    def rename(self, source: StrPath, target: StrPath) -> None:
         self._before("rename")
         super().rename(source, target)
 
@@ -75,7 +75,7 @@ class FaultyDisk(Disk):
         self._before("exchange")
         super().exchange(one, other)
 
-    def unlink(self, path: Path) -> None:
+    def unlink(self, path: StrPath) -> None:
         self._before("unlink")
         super().unlink(path)
 
@@ -98,7 +98,7 @@ class FaultyDisk(Disk):
     def sync(self, descriptor: int) -> None:
         self._before("sync")
 
-    def sync_path(self, path: Path, *, directory: bool) -> None:
+    def sync_path(self, path: StrPath, *, directory: bool) -> None:
         self._before("sync_path")
 
     def sync_volume(self, directory: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from revaer.fsops.disk import Disk
+from revaer.fsops.disk import Disk, StrPath
 from revaer.fsops.policy import MoveMode, Policy
 from revaer.fsops.ports import Pace
 from revaer.fsops.record import JobState
@@ -35,10 +37,54 @@ class OtherVolume(Disk):
     def __init__(self, library: Path) -> None:
         self._library = library
 
-    def link(self, source: Path, target: Path) -> None:
-        if not source.is_relative_to(self._library):
+    def link(self, source: StrPath, target: StrPath) -> None:
+        if not Path(source).is_relative_to(self._library):
             raise OSError(errno.EXDEV, "Invalid cross-device link", str(source))
         super().link(source, target)
+
+
+class CarelessNames(Disk):
+    """A disk that takes names for the same that differ only in case."""
+
+    def lstat(self, path: StrPath) -> os.stat_result:
+        return super().lstat(_lower(path))
+
+    def create(self, path: StrPath, mode: int) -> int:
+        return super().create(_lower(path), mode)
+
+    def link(self, source: StrPath, target: StrPath) -> None:
+        super().link(source, _lower(target))
+
+    def unlink(self, path: StrPath) -> None:
+        super().unlink(_lower(path))
+
+
+def _lower(path: StrPath) -> Path:
+    return Path(path).with_name(Path(path).name.lower())
+
+
+class SyncedPaths(Disk):
+    """A disk that knows what was made durable by its path."""
+
+    def __init__(self) -> None:
+        self.paths: set[Path] = set()
+
+    def sync_path(self, path: StrPath, *, directory: bool) -> None:
+        super().sync_path(path, directory=directory)
+        self.paths.add(Path(path))
+
+
+def crash_after_links(count: int) -> Callable[[int, str], None]:
+    """Stop the world at the first operation after so many links."""
+    made = 0
+
+    def strike(_number: int, name: str) -> None:
+        nonlocal made
+        if made >= count:
+            raise Crash
+        made += name == "link"
+
+    return strike
 
 
 def divided(tmp_path: Path, other_volume: Path | None) -> World:
@@ -231,7 +277,7 @@ def test_volume_that_vanishes_in_the_middle_fails_retryably(world: World) -> Non
     job = world.torrent(FILES)
 
     class Vanishing(Disk):
-        def link(self, source: Path, target: Path) -> None:
+        def link(self, source: StrPath, target: StrPath) -> None:
             raise OSError(errno.EIO, "Input/output error", str(target))
 
     report = world.with_disk(Vanishing()).run(job)
@@ -239,6 +285,34 @@ def test_volume_that_vanishes_in_the_middle_fails_retryably(world: World) -> Non
     assert report.error is not None
     assert report.error.retryable
     assert report.error.path == str(world.downloads / "Show/Subs/en.srt")
+
+
+@pytest.mark.parametrize("mode", list(MoveMode))
+def test_volume_that_takes_two_names_for_the_same_gets_neither_file(world: World, mode: MoveMode) -> None:
+    """Neither takes the place of the other without a word."""
+    job = world.torrent({"readme": b"small", "README": b"LARGE"})
+    before = look_at(world.downloads)
+
+    report = world.with_disk(CarelessNames()).run(job, Policy(move_mode=mode))
+
+    assert report.error is not None
+    assert (report.error.step, report.error.path, report.error.retryable) == (StepName.TRANSFER, "readme", False)
+    assert "takes the names of two of the files for the same" in report.error.message
+    assert look_at(world.downloads) == before
+    assert not (world.library / "Show").exists()
+
+
+def test_names_that_an_interrupted_run_made_become_durable(world: World) -> None:
+    """What is found in the tree and was not recorded may not be on the disk yet."""
+    job = world.torrent(FILES)
+    with pytest.raises(Crash):
+        world.with_disk(FaultyDisk(crash_after_links(len(FILES)))).run(job, Policy(move_mode=MoveMode.HARDLINK))
+    synced = SyncedPaths()
+
+    report = world.with_disk(synced).run(job, Policy(move_mode=MoveMode.HARDLINK))
+
+    assert report.error is None
+    assert {world.work / "tree" / path for path in ("", "film.mkv", "Subs", "Subs/en.srt")} <= synced.paths
 
 
 def test_nothing_left_to_publish_is_an_error_in_plain_words(world: World) -> None:

@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from revaer.fsops.disk import Disk
+from revaer.fsops.disk import Disk, StrPath
 from revaer.fsops.policy import MoveMode, Policy
 from revaer.fsops.ports import Pace
 from revaer.fsops.types import Job, SourceFile
@@ -31,7 +31,7 @@ class SyncingDisk(FaultyDisk):
         super().sync(descriptor)
         Disk.sync(self, descriptor)
 
-    def sync_path(self, path: Path, *, directory: bool) -> None:
+    def sync_path(self, path: StrPath, *, directory: bool) -> None:
         super().sync_path(path, directory=directory)
         Disk.sync_path(self, path, directory=directory)
 
