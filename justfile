@@ -83,7 +83,7 @@ cov *args:
     {{py}} coverage report --include='actors/*' --fail-under=100
     {{py}} coverage report --fail-under=85
 
-# Benchmarks: `just bench`, or `just bench transfer`, `just bench scale`, `just bench control`. JSON lines and a table.
+# Benchmarks: `just bench`, or `just bench transfer`, and so on: scale, bulk, control, api. JSON lines and a table.
 bench *args:
     {{py}} python -m tests.bench {{args}}
 
