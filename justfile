@@ -101,7 +101,7 @@ cov *args:
     {{py}} coverage report --include='actors/*' --fail-under=100
     {{py}} coverage report --fail-under=90
 
-# Benchmarks: `just bench`, or one of `just bench transfer|scale|control|fsops`. JSON lines and a table.
+# Benchmarks: `just bench`, or one of `just bench transfer|scale|bulk|control|api|fsops`. JSON lines and a table.
 bench *args:
     {{py}} python -m tests.bench {{args}}
 

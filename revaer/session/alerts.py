@@ -187,8 +187,7 @@ class Alerts:
             self._desk.settle("added", torrent_id)
 
     def _on_removed(self, alert: Any) -> None:
-        torrent_id = self._named(alert.info_hashes)
-        entry = None if torrent_id is None else self._roster.find(torrent_id)
+        entry = self._leaving(alert)
         if entry is not None:
             if not self._desk.awaits("deleted", entry.torrent_id):
                 self._part(entry)
@@ -203,12 +202,18 @@ class Alerts:
         self._deleted(alert, EngineRefused(f"payload files could not be deleted: {reason}") if reason else None)
 
     def _deleted(self, alert: Any, error: Exception | None) -> None:
-        torrent_id = self._named(alert.info_hashes)
-        entry = None if torrent_id is None else self._roster.find(torrent_id)
+        entry = self._leaving(alert)
         if entry is not None:
             self._desk.settle("deleted", entry.torrent_id, error=error)
             if not self._desk.awaits("removed", entry.torrent_id):
                 self._part(entry)
+
+    def _leaving(self, alert: Any) -> Entry | None:
+        """Which torrent that is being removed this is about. After losses it may come late, when another one with the
+        same info-hash has been added: that one stays."""
+        torrent_id = self._named(alert.info_hashes)
+        entry = None if torrent_id is None else self._roster.find(torrent_id)
+        return entry if entry is not None and entry.leaving else None
 
     def _part(self, entry: Entry) -> None:
         """Forget a torrent that is gone; what still waits for it will not be answered."""

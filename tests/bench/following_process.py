@@ -49,6 +49,8 @@ def follow(job: dict[str, Any]) -> dict[str, Any]:
             part = stream.recv(1 << 20)
             if not part:
                 raise ConnectionError("the stream ended")
+            if time.perf_counter() - began > WITHIN:
+                raise TimeoutError(f"only {events} of {job['events']} after {WITHIN:g} s")
             size += len(part)
             text = rest + part
             events += text.count(mark) - (rest.count(mark) if rest else 0)
