@@ -106,7 +106,12 @@ def test_what_cannot_be_carried_is_listed_with_its_reason(tmp_path: Path, change
 
 
 def test_what_is_left_behind_of_one_is_said(tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"bandwidth_priority": 1, "group": "g", "incomplete_dir": "/tmp/i", "idle_limit": {"idle-mode": 1}}
+    changes: dict[str, Any] = {
+        "bandwidth_priority": 1,
+        "group": "g",
+        "incomplete_dir": "/tmp/i",
+        "idle_limit": {"idle-mode": 1},
+    }
     assert len(read(lay(tmp_path / "x", **changes)).torrents[0].left_behind) == 4
 
 

@@ -112,7 +112,7 @@ async def _compare(scene: Scene, was: dict[str, Any], now: dict[str, Any], old: 
     notes.keep_json("node.json", was)
     notes.keep_json("restored.json", now)
     for part in ("torrents", "states", "configuration", "secrets", "keys", "history", "jobs"):
-        notes.equal(f"the {part} are the same in the fresh node", now[part], was[part])
+        notes.equal(f"{part}: the same in the fresh node", now[part], was[part])
     moved = {key: path and path.replace(str(old), str(new)) for key, path in was["library"].items()}
     notes.equal("library paths follow --map", now["library"], moved)
     notes.holds("event ids go on growing", now["epoch"] > was["epoch"], f"epoch {now['epoch']} after {was['epoch']}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import trio
 
 from tests.runbook.copies import stop_in_order
@@ -54,4 +56,14 @@ async def orderly_stop(scene: Scene) -> None:
     """The end: nothing of the node is left running."""
     await stop_in_order(scene)
     left = [process.pid for process in await trio.to_thread.run_sync(living_below, scene.node.data_dir)]
+    errors = [line for log in sorted(scene.out.glob("*.log")) for line in _errors(log)]
+    scene.notes.holds("the logs have no error", not errors, errors)
     scene.notes.equal("no process is left, the database server neither", left, [])
+
+
+def _errors(log: Path) -> list[str]:
+    """The lines of a log that are worse than warnings, or no lines of the daemon's log at all."""
+    fine = ('"level":"info"', '"level":"warning"', '"level":"debug"')
+    return [
+        line[:300] for line in log.read_text("utf-8", "replace").splitlines() if not any(one in line for one in fine)
+    ]

@@ -40,8 +40,11 @@ async def _run(scene: Scene, step: Step, outcome: Outcome) -> None:
     outcome.result = Result.INTERRUPTED
     try:
         with trio.fail_after(step.within):
-            await _make_ready(scene, step)
+            if step.needs:
+                await scene.make_ready()
             await step.run(scene)
+            if not step.ends:
+                await scene.settle()
         outcome.result = Result.OK
     except Exception as error:  # noqa: BLE001 - whatever a step raises is its result, and the next step is tried
         outcome.result = Result.FAILED
@@ -52,15 +55,6 @@ async def _run(scene: Scene, step: Step, outcome: Outcome) -> None:
         outcome.seconds = time.monotonic() - began
     with trio.move_on_after(SNAPSHOT_WITHIN):
         await scene.snapshot("after")
-
-
-async def _make_ready(scene: Scene, step: Step) -> None:
-    """Begin with a node that runs, also when the step before left none; only the first step begins without."""
-    if step.needs:
-        if not scene.node.running:
-            await scene.start()
-            scene.notes.note("the step before left no daemon running; it was started again")
-        await scene.snapshot("before")
 
 
 def _words(error: BaseException, step: Step) -> str:

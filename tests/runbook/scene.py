@@ -144,6 +144,25 @@ class Scene:
         self.keys[torrent.name] = str(added.document["id"])
         return self.keys[torrent.name]
 
+    async def make_ready(self) -> None:
+        """Begin a step with a node that runs, also when the step before left none."""
+        if not self.node.running:
+            await self.start()
+            self.notes.note("the step before left no daemon running; it was started again")
+        await self.snapshot("before")
+
+    async def settle(self) -> None:
+        """End a step with a node that is as well as before it."""
+        seen: dict[str, Any] = {}
+
+        async def is_ok() -> bool:
+            seen.update(await self.node.api.health())
+            return bool(seen["status"] == "ok")
+
+        await self.notes.until("afterwards every component is up", is_ok, lambda: seen.get("components"))
+        crashed = await self.node.api.metric("revaer_actor_restarts_total")
+        self.notes.equal("no part of the daemon crashed meanwhile", crashed, 0.0)
+
     async def snapshot(self, name: str) -> None:
         """Keep the health page and the metrics as they are now; a node that does not answer is told so."""
         try:

@@ -25,6 +25,7 @@ class Step:
         title: what people call it; a heading of docs/runbook.md.
         run: does it; raises when something does not hold.
         needs: the names of steps without which it makes no sense.
+        ends: whether no node runs afterwards, by intention.
         within: seconds after which it has failed, on however slow a machine.
     """
 
@@ -32,6 +33,7 @@ class Step:
     title: str
     run: Callable[[Scene], Awaitable[None]]
     needs: tuple[str, ...] = ("bootstrap",)
+    ends: bool = False
     within: float = 300.0
 
 
@@ -47,5 +49,5 @@ STEPS: tuple[Step, ...] = (
     Step("database", "Database away and back", database_away),
     Step("backup", "Backup and restore", backup_and_restore),
     Step("factory-reset", "Factory reset", factory_reset),
-    Step("stop", "Orderly stop", orderly_stop),
+    Step("stop", "Orderly stop", orderly_stop, ends=True),
 )
