@@ -47,16 +47,17 @@ _OPTIONAL = (
 )
 
 
+@lru_cache(4096)
 def rfc3339(at: float) -> str:
-    """Write Unix seconds as RFC 3339 in UTC, to the millisecond."""
+    """Write Unix seconds as RFC 3339 in UTC, to the millisecond. Figures of many torrents have one time."""
     second = int(at // 1)
     carried, microseconds = divmod(round((at - second) * 1_000_000), 1_000_000)
     return f"{_second(second + carried)}.{microseconds // 1000:03}Z"
 
 
-@lru_cache(32_768)
+@lru_cache(8192)
 def _second(at: int) -> str:
-    """Torrents keep the times of their beginnings, and share those of their figures."""
+    """What was added or stopped in one go is of the same second."""
     return datetime.fromtimestamp(at, UTC).isoformat()[:-6]
 
 

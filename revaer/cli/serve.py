@@ -11,6 +11,7 @@ import click
 
 from revaer.cli.settings import Settings, global_options, pass_settings
 from revaer.daemon.options import ServeOptions
+from revaer.loading import uncollected
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,7 +101,8 @@ def serve(
     It keeps everything under the data directory and logs to standard error. Once it serves, it writes one line to
     standard output: {"event": "ready", "url": "..."}. SIGTERM and Ctrl-C stop it in order.
     """
-    from revaer.daemon.main import serve as run_daemon  # noqa: PLC0415 (the daemon's imports take a second; --help waits for none)
+    with uncollected():
+        from revaer.daemon.main import serve as run_daemon  # noqa: PLC0415 (the daemon's imports take a second; --help waits for none)
 
     options = ServeOptions(
         data_dir=settings.directory,

@@ -111,7 +111,8 @@ class HeapKeeper:
         self._cpu = cpu
         self._ticked = (clock(), cpu())
         self._busy_at = clock()
-        self._collect_everything()
+        # A start has made modules and little garbage: to look through them would take longer than it is worth.
+        self._settle()
 
     def tick(self) -> None:
         """Look at the heap, and collect or freeze what is due."""
@@ -136,9 +137,12 @@ class HeapKeeper:
         began = self._clock()
         self._collector.unfreeze()
         self._collector.collect(OLDEST)
+        self._settle()
+        log.debug("heap_collected", seconds=round(self._clock() - began, 3), blocks=self._settled_blocks)
+
+    def _settle(self) -> None:
         self._collector.freeze()
         self._settled_blocks = self._collector.blocks()
-        log.debug("heap_collected", seconds=round(self._clock() - began, 3), blocks=self._settled_blocks)
 
 
 async def keep_heap() -> None:

@@ -54,6 +54,7 @@ from revaer.database.service import open_database
 from revaer.events import Event, HealthChanged, coalescing_key, fences, is_journaled, merge
 from revaer.facts import FactBook
 from revaer.journal.store import newest_epoch
+from revaer.loading import uncollected
 from revaer.security.authenticate import Authenticator
 
 log = structlog.get_logger("revaer.daemon")
@@ -162,7 +163,8 @@ class Node:
             ) as database:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._await_database, database)
-                    wiring = await trio.to_thread.run_sync(import_module, WIRING)
+                    with uncollected():
+                        wiring = await trio.to_thread.run_sync(import_module, WIRING)
                 epoch = await self._settle_epoch(epoch, database)
                 announcer = Announcer(directory=self._directory, key=self._key, epoch=epoch)
                 children = wiring.children(self._parts(database, health, epoch, announcer))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -32,6 +33,8 @@ class _Beside:
 
 
 _BESIDE: Final = TypeAdapter(_Beside)
+_RARE: Final = ("moving_to", "library_path", "processing")
+_NAMES_BESIDE: Final = frozenset({"info_hash", *_RARE})
 _REMOVING: Final = TypeAdapter(Removing)
 
 
@@ -110,12 +113,12 @@ def read_document(document: Mapping[str, Any], metainfo: bytes | None) -> Stored
 
 def _stored(fields: Mapping[str, Any], options: Any, removing: Any, metainfo: bytes | None) -> Stored:
     hashes = InfoHash(fields["info_hash_v1"], fields["info_hash_v2"])
-    beside = _BESIDE.validate_python(options)
+    beside = _beside(options)
     intent = Intent(
         torrent_id=TorrentId(fields["id"]),
         hashes=hashes,
         info_hash=beside.info_hash or hashes.primary,
-        options=_OPTIONS.validate_python(options),
+        options=_options(options),
         added_at=float(fields["added_at"]),
         magnet=fields["magnet"],
         metainfo=metainfo,
@@ -126,6 +129,27 @@ def _stored(fields: Mapping[str, Any], options: Any, removing: Any, metainfo: by
         processing=beside.processing,
     )
     return Stored(intent, int(fields["revision"]))
+
+
+def _beside(document: Any) -> _Beside:
+    """Read what is beside the options; the usual case, nothing but the info-hash, needs no model."""
+    if isinstance(document, dict) and not any(document.get(name) is not None for name in _RARE):
+        info_hash = document.get("info_hash")
+        if info_hash is None or isinstance(info_hash, str):
+            return _Beside(info_hash)
+    return _BESIDE.validate_python(document)
+
+
+def _options(document: Any) -> TorrentOptions:
+    """Read the options. Thousands of torrents have the same few, and share them."""
+    if not isinstance(document, dict):
+        return _OPTIONS.validate_python(document)
+    return _shared(orjson.dumps({name: value for name, value in document.items() if name not in _NAMES_BESIDE}))
+
+
+@lru_cache(maxsize=256)
+def _shared(document: bytes) -> TorrentOptions:
+    return _OPTIONS.validate_python(orjson.loads(document))
 
 
 def _explain(error: Exception) -> str:

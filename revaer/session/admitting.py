@@ -148,7 +148,7 @@ class Admission:
         if plan.trouble:
             self._fail(torrent, unreadable(plan.trouble))
             return
-        plan = await core.lane.run(study, plan)
+        plan = study(plan) if plan.is_quick else await core.lane.run(study, plan)
         fault = await self._storage_fault(torrent, plan)
         if fault is not None:
             self._hold(torrent, fault)

@@ -114,6 +114,14 @@ class Disk:
         return None
 
 
+class _Looking:
+    """A look that is under way; without a find when its asker left."""
+
+    def __init__(self) -> None:
+        self.ended = trio.Event()
+        self.found: Look | None = None
+
+
 class DiskDesk:
     """Looks at the disk without holding up the loop.
 
@@ -130,6 +138,7 @@ class DiskDesk:
         self._within = within
         self._remember = remember
         self._good: dict[str, float] = {}
+        self._looking: dict[str, _Looking] = {}
 
     async def prepare(self, directory: str) -> Look:
         """Make a directory when it is missing, and look whether it can be written."""
@@ -143,8 +152,18 @@ class DiskDesk:
         return look
 
     async def look(self, directory: str) -> Look:
-        """Look whether a directory is there and can be written."""
-        return await self._look(self._disk.look, directory)
+        """Look whether a directory is there and can be written. Those who ask at the same time share one look."""
+        while (other := self._looking.get(directory)) is not None:
+            await other.ended.wait()
+            if other.found is not None:
+                return other.found
+        mine = self._looking[directory] = _Looking()
+        try:
+            mine.found = await self._look(self._disk.look, directory)
+            return mine.found
+        finally:
+            del self._looking[directory]
+            mine.ended.set()
 
     async def identify(self, directories: Sequence[str]) -> list[tuple[int, int] | None]:
         """Return device and inode of each directory. Raises SessionUnavailable when the disk does not answer."""

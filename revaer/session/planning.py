@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from revaer.bencode import BencodeError, decode
 from revaer.events import FilesDiscovered
 from revaer.resume.messages import Intent, Recovered
 from revaer.selection.messages import InvalidPattern, SelectFunction
 from revaer.session.describe import Source, discovery, folder_of, priorities_of
 from revaer.session.policy import files_claimed
 from revaer.session.port import Engine, FileEntry, InvalidMetainfo, Magnet
-from revaer.session.records import record_pieces
+from revaer.session.records import SMALL, fields_of, record_pieces
 from revaer.session.torrent import payload_path
+
+QUICK_PIECES = 1_000
+QUICK_FILES = 20
+"""So many pieces and files are looked through in a fraction of a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,14 @@ class Plan:
     def intent(self) -> Intent:
         """The stored intent."""
         return self.recovered.intent
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether to study it takes less than to hand it to a worker: its record is small, or there is none."""
+        parsed, record = self.source.parsed, self.recovered.record
+        if parsed is None or record is None:
+            return True
+        return len(record) <= SMALL and parsed.pieces <= QUICK_PIECES and len(parsed.files) <= QUICK_FILES
 
     @property
     def is_verifiable(self) -> bool:
@@ -109,11 +120,8 @@ def _facts(record: bytes, pieces: int) -> tuple[list[bool] | None, tuple[int, ..
 def _priorities(record: bytes) -> tuple[int, ...] | None:
     if b"13:file_priority" not in record:
         return None
-    try:
-        fields = decode(record)
-    except BencodeError:
-        return None
-    listed = fields.get(b"file_priority") if isinstance(fields, dict) else None
+    fields = fields_of(record)
+    listed = None if fields is None else fields.get(b"file_priority")
     if not isinstance(listed, list):
         return None
     return tuple(value if isinstance(value, int) else 4 for value in listed)

@@ -54,6 +54,7 @@ class ProgressDesk:
         self._on_lost_metadata = on_lost_metadata
         self._on_error = on_error
         self._figures: dict[TorrentId, Progress] = {}
+        # Those that were heard of the longest ago come first.
         self._moving: dict[TorrentId, None] = {}
         self._spent = 0.0
         self._asked = trio.Event()
@@ -114,6 +115,7 @@ class ProgressDesk:
         torrent.rate = smooth(torrent.rate, status.download_bps, now - torrent.heard_at, self._core.timing.smoothing)
         torrent.status = status
         torrent.heard_at = now
+        self._moving.pop(torrent.id, None)
         if torrent.was_checked:
             torrent.was_checked = False
             (self._on_found if status.total_done else self._on_change)(torrent)
@@ -181,7 +183,7 @@ class ProgressDesk:
     async def _still(self) -> None:
         """Bring the rates of torrents without news to zero."""
         oldest = trio.current_time() - self._core.timing.stall
-        for count, torrent_id in enumerate([*self._moving], 1):
+        for count, torrent_id in enumerate(self._unheard(oldest), 1):
             if count % PORTION == 0:
                 await trio.lowlevel.checkpoint()
             torrent = self._core.catalogue.get(torrent_id)
@@ -195,6 +197,16 @@ class ProgressDesk:
                 self._publish()
                 await trio.lowlevel.checkpoint()
         self._publish()
+
+    def _unheard(self, oldest: float) -> list[TorrentId]:
+        """Return those that move and were not heard of since `oldest`; the first one that was ends the search."""
+        found: list[TorrentId] = []
+        for torrent_id in self._moving:
+            torrent = self._core.catalogue.get(torrent_id)
+            if torrent is not None and torrent.heard_at >= oldest:
+                break
+            found.append(torrent_id)
+        return found
 
     def _publish(self) -> None:
         if self._figures:

@@ -6,13 +6,24 @@ Records of format 2 hold one bit per piece, the first piece in the highest bit; 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
 
 from revaer.bencode import BencodeError, Value, decode
+
+SMALL: Final = 16 * 1024
+"""Bytes of a record that is read in a moment, and that is worth remembering for that moment."""
+
+
+def fields_of(record: bytes) -> Mapping[bytes, Value] | None:
+    """A decoded record, not to be changed; `None` when it is unreadable. On its way into the engine a record is asked
+    several things, one after the other: the last few small ones are remembered."""
+    return _remembered(record) if len(record) <= SMALL else _decoded(record)
 
 
 def piece_string(record: bytes) -> bytes | None:
     """The record's piece list as it stands; `None` when the record has none, or is unreadable."""
-    fields = _fields(record)
+    fields = fields_of(record)
     return None if fields is None else _bytes(fields.get(b"pieces"))
 
 
@@ -24,7 +35,7 @@ def record_pieces(record: bytes, count: int | None = None) -> list[bool] | None:
         count: how many pieces the torrent has. The record tells it only up to the next multiple of eight: without a
             count the list may have up to seven flags too many, all false. A list that does not fit is none.
     """
-    fields = _fields(record)
+    fields = fields_of(record)
     return None if fields is None else pieces_of(fields, count)
 
 
@@ -55,7 +66,12 @@ def claims_pieces(pieces: bytes | None) -> bool:
     return bool(pieces and pieces.strip(b"\0"))
 
 
-def _fields(record: bytes) -> dict[bytes, Value] | None:
+@lru_cache(maxsize=64)
+def _remembered(record: bytes) -> Mapping[bytes, Value] | None:
+    return _decoded(record)
+
+
+def _decoded(record: bytes) -> Mapping[bytes, Value] | None:
     try:
         fields = decode(record)
     except BencodeError:

@@ -11,7 +11,7 @@ from actors import ActorError
 from revaer.throttle.bell import Bell
 from revaer.throttle.book import Book
 from revaer.throttle.messages import LimitsUnavailable
-from revaer.throttle.policies import label_limits, limits_of
+from revaer.throttle.policies import Remembered, label_limits, limits_of
 from revaer.throttle.ports import Session
 from revaer.throttle.problems import Problems
 from revaer.throttle.resolution import Rates
@@ -58,6 +58,7 @@ class CapKeeper:
         self._due: dict[TorrentId, None] = {}
         self._given: dict[TorrentId, Rates] = {}
         self._is_lost = False
+        self._known: Remembered[Rates] = Remembered()
 
     def look_at(self, torrent_ids: Iterable[TorrentId]) -> None:
         """Look at torrents whose labels may be others than before, or who are new or gone."""
@@ -138,7 +139,9 @@ class CapKeeper:
         if entry is None:
             self._given.pop(torrent_id, None)
             return None
-        wanted = label_limits(entry.view.descriptor, settings).rates
+        descriptor = entry.view.descriptor
+        key = descriptor.category, descriptor.tags
+        wanted = self._known.of(key, settings, lambda: label_limits(descriptor, settings).rates)
         return None if wanted == self._given.get(torrent_id, NO_RATES) else wanted
 
     async def _give(self, wanted: dict[TorrentId, Rates], settings: ThrottleSettings) -> None:

@@ -6,6 +6,7 @@ policy that was just taken back does no harm.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
@@ -19,7 +20,7 @@ from revaer.throttle.book import Book, Entry
 from revaer.throttle.cleanup import CleanupDecision, Verdict
 from revaer.throttle.facts import SeedingFacts
 from revaer.throttle.messages import LimitsUnavailable, TorrentExplanation, UnlistedTorrent
-from revaer.throttle.policies import Aims, aims_of, limits_of
+from revaer.throttle.policies import Aims, Remembered, aims_of, limits_of
 from revaer.throttle.ports import GoalReader, Session
 from revaer.throttle.problems import Problems
 from revaer.throttle.settings import ThrottleSettings
@@ -29,7 +30,9 @@ from revaer.types import TorrentId
 log = structlog.get_logger("revaer.throttle")
 
 _PORTION: Final = 100
-"""How many torrents are looked at between two looks at the event loop, and asked about in one call."""
+"""How many torrents one call asks about."""
+_SLICE: Final = 0.0005
+"""Seconds that torrents are looked at for before others get their turn."""
 
 
 class Enforcer:
@@ -72,6 +75,7 @@ class Enforcer:
         self._held: dict[TorrentId, str] = {}
         self._resting: set[TorrentId] = set()
         self._aimless: set[TorrentId] = set()
+        self._known: Remembered[Aims] = Remembered()
 
     def figures_changed(self, torrent_ids: Iterable[TorrentId]) -> None:
         """Look at torrents that made progress, but for those that are resting or have nothing to reach."""
@@ -130,10 +134,13 @@ class Enforcer:
         self._resting.difference_update(due)
         chosen, self._fresh = tuple({**self._fresh, **dict.fromkeys(due)}), {}
         ripe: list[TorrentId] = []
-        for start in range(0, len(chosen), _PORTION):
-            portion = chosen[start : start + _PORTION]
-            ripe.extend(torrent_id for torrent_id in portion if self._is_ripe(torrent_id, settings))
-            await trio.lowlevel.checkpoint()
+        until = time.perf_counter() + _SLICE
+        for torrent_id in chosen:
+            if self._is_ripe(torrent_id, settings):
+                ripe.append(torrent_id)
+            if time.perf_counter() > until:
+                await trio.lowlevel.checkpoint()
+                until = time.perf_counter() + _SLICE
         for start in range(0, len(ripe), _PORTION):
             await self._settle(ripe[start : start + _PORTION])
 
@@ -146,6 +153,9 @@ class Enforcer:
         aims = self._aims(entry, settings)
         if aims.is_idle:
             self._aimless.add(torrent_id)
+            self._held.pop(torrent_id, None)
+            self._agenda.drop(torrent_id)
+            return False
         facts = entry.estimate(self._clock())
         if aims.goal(facts).stop or aims.cleanup(facts).verdict is not Verdict.KEEP:
             return True
@@ -211,7 +221,9 @@ class Enforcer:
 
     def _aims(self, entry: Entry, settings: ThrottleSettings) -> Aims:
         descriptor = entry.view.descriptor
-        return aims_of(descriptor, self._goal_of(descriptor), settings)
+        goal = self._goal_of(descriptor)
+        key = descriptor.category, descriptor.tags, goal
+        return self._known.of(key, settings, lambda: aims_of(descriptor, goal, settings))
 
     def _hold(self, torrent_id: TorrentId, decision: CleanupDecision) -> None:
         if self._held.get(torrent_id) != decision.rule:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 from revaer.throttle import cleanup, goals
 from revaer.throttle.cleanup import CleanupDecision, Policy
@@ -12,6 +13,27 @@ from revaer.throttle.goals import Goal, GoalDecision, Targets
 from revaer.throttle.resolution import Caps, Limits, torrent_limits
 from revaer.throttle.settings import ThrottleSettings
 from revaer.types import Descriptor
+
+T = TypeVar("T")
+
+_REMEMBERED: Final = 1024
+
+
+class Remembered(Generic[T]):
+    """Remembers what was decided: thousands of torrents have the same few labels and wishes."""
+
+    def __init__(self) -> None:
+        self._settings: ThrottleSettings | None = None
+        self._known: dict[Hashable, T] = {}
+
+    def of(self, key: Hashable, settings: ThrottleSettings, decide: Callable[[], T]) -> T:
+        """Return what was decided of `key` under these settings, else decide it."""
+        if settings is not self._settings or len(self._known) >= _REMEMBERED:
+            self._settings, self._known = settings, {}
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = decide()
+        return known
 
 
 def label_limits(descriptor: Descriptor, settings: ThrottleSettings) -> Limits:

@@ -10,13 +10,13 @@ import trio
 
 from tests.bench.following import follow_events, follow_socket
 from tests.bench.report import Report
+from tests.bench.scale import until_quiet, until_running
 from tests.support.daemon import Daemon
 from tests.support.processes import cpu_seconds, memory
 
 EVENTS = 100_000
 GOAL_SECONDS = 5.0
 SAMPLE = 0.05
-SETTLED = 3.0
 MARK = '"timestamp":"'
 BEGINNING = "1-0"
 """The id before the first event of the first start."""
@@ -38,9 +38,11 @@ async def fill_journal(report: Report, node: Daemon, count: int) -> None:
 
 
 async def measure_replay(report: Report, node: Daemon, count: int) -> None:
-    """Start the node anew, so that nothing is in memory, and replay over either transport."""
+    """Start the node anew, so that nothing is in memory, and replay over either transport once it has come to rest:
+    bringing back thousands of running torrents takes the processor for longer than a replay does."""
     await node.start()
-    await trio.sleep(SETTLED)
+    await until_running(node)
+    await until_quiet(node.pid)
     events = EVENTS * count // 10_000
     goal = GOAL_SECONDS * events / EVENTS
     over_sse = follow_events(node, f"/v1/events?last_event_id={BEGINNING}", mark=MARK, events=events)

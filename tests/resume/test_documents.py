@@ -130,3 +130,17 @@ def test_document_without_a_key_is_unreadable() -> None:
 def test_half_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(UnwritableIntent, match="surrogates"):
         encode_options(build_intent(1, options={"comment": "\ud800"}))
+
+
+def test_equal_options_are_one_object() -> None:
+    rows = (row_of(build_intent(1, info_hash=info_hash)) for info_hash in ("a" * 40, "b" * 40))
+    first, second = (read_row(row) for row in rows)  # type: ignore[arg-type]  # a dict serves as a row
+    assert first.intent.options is second.intent.options
+    assert (first.intent.info_hash, second.intent.info_hash) == ("a" * 40, "b" * 40)
+
+
+@pytest.mark.parametrize("name", ["info_hash", "moving_to", "library_path", "processing"])
+def test_nonsense_beside_the_options_is_named(name: str) -> None:
+    options = orjson.loads(encode_options(build_intent(1))) | {name: 7}
+    with pytest.raises(UnreadableDocument, match=name):
+        read_row(row_of(build_intent(1), options=orjson.dumps(options).decode()))  # type: ignore[arg-type]  # a dict serves as a row
