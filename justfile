@@ -229,7 +229,7 @@ docs-generate: api-export docs-cli
 # The documentation as a site in artifacts/site; a broken link fails.
 docs:
     {{py}} pytest -q tests/docs -m 'not tools'
-    {{py}} --group docs mkdocs build --strict
+    NO_MKDOCS_2_WARNING=1 {{py}} --group docs mkdocs build --strict --quiet
 
 # The same while it is written, at http://127.0.0.1:8000.
 docs-serve:
