@@ -171,20 +171,20 @@ class BulkDesk:
 
     async def _prepare(self, portion: Sequence[_Candidate]) -> None:
         """Refuse what is here already, and what has no directory to go to."""
-        troubles: dict[str, InvalidSource | None] = {}
+        troubles: dict[tuple[str, bool], InvalidSource | None] = {}
         for candidate in portion:
-            directory = candidate.request.options.download_dir
-            if directory not in troubles:
-                troubles[directory] = await self._trouble(directory)
-            candidate.outcome = troubles[directory]
+            place = (candidate.request.options.download_dir, candidate.request.record is not None)
+            if place not in troubles:
+                troubles[place] = await self._trouble(*place)
+            candidate.outcome = troubles[place]
             try:
                 refuse_duplicate(self._core.catalogue, candidate.torrent_id, _source(candidate).facts.hashes)
             except DuplicateTorrent as error:
                 candidate.outcome = error
 
-    async def _trouble(self, directory: str) -> InvalidSource | None:
+    async def _trouble(self, directory: str, holds_payload: bool) -> InvalidSource | None:
         try:
-            await prepare(self._core, directory)
+            await prepare(self._core, directory, holds_payload=holds_payload)
         except InvalidSource as error:
             return error
         return None
