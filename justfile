@@ -235,6 +235,10 @@ docs:
 docs-serve:
     {{py}} --group docs mkdocs serve
 
+# Operate a real node as docs/runbook.md says, from the setup to the factory reset; leaves artifacts/runbook.
+runbook *args:
+    {{py}} python -m tests.runbook {{args}}
+
 # Write what the command line is expected to write (tests/cli/snapshots); read the difference before you keep it.
 cli-snapshots:
     {{py}} python -m tests.support.cli_scenes
@@ -248,4 +252,4 @@ demo *args:
     {{py}} --no-dev revaer demo {{args}}
 
 # What CI runs.
-ci: check alerts test drill test-peers test-tools
+ci: check alerts test drill test-peers test-tools runbook
