@@ -252,4 +252,4 @@ demo *args:
     {{py}} --no-dev revaer demo {{args}}
 
 # What CI runs.
-ci: check alerts test drill test-peers test-tools runbook
+ci: check lint-delivery docs alerts test drill test-peers test-tools release-artifacts runbook
