@@ -85,7 +85,7 @@ alerts:
 
 # The slow fault drills, with real processes.
 drill *args:
-    {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli tests/daemon tests/fuzz
+    {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli tests/client tests/daemon tests/fuzz
 
 # Write the OpenAPI document of this code to docs/api/openapi.json; a test fails when the two differ.
 api-export:
