@@ -112,7 +112,7 @@ class BulkDesk:
         if len(request.items) > MAX_MANY:
             raise ActionRefused(f"at most {MAX_MANY} torrents are added at a time, not {len(request.items)}")
         await core.catalogue.listed(within=core.timing.listing)
-        now = core.wall()
+        now = round(core.wall(), 6)  # between two microseconds, two torrents could be rounded to the same one
         candidates = [
             _Candidate(item, item.torrent_id or new_torrent_id(now=now), round(now + at * TICK, 6))
             for at, item in enumerate(request.items)

@@ -146,6 +146,9 @@ class Enforcer:
         aims = self._aims(entry, settings)
         if aims.is_idle:
             self._aimless.add(torrent_id)
+            self._held.pop(torrent_id, None)
+            self._agenda.drop(torrent_id)
+            return False
         facts = entry.estimate(self._clock())
         if aims.goal(facts).stop or aims.cleanup(facts).verdict is not Verdict.KEEP:
             return True
