@@ -85,7 +85,7 @@ alerts:
 
 # The slow fault drills, with real processes.
 drill *args:
-    {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli tests/daemon
+    {{py}} pytest -m drill {{args}} tests/drills tests/demo tests/cli tests/client tests/daemon tests/fuzz
 
 # Write the OpenAPI document of this code to docs/api/openapi.json; a test fails when the two differ.
 api-export:
@@ -229,11 +229,15 @@ docs-generate: api-export docs-cli
 # The documentation as a site in artifacts/site; a broken link fails.
 docs:
     {{py}} pytest -q tests/docs -m 'not tools'
-    {{py}} --group docs mkdocs build --strict
+    NO_MKDOCS_2_WARNING=1 {{py}} --group docs mkdocs build --strict --quiet
 
 # The same while it is written, at http://127.0.0.1:8000.
 docs-serve:
     {{py}} --group docs mkdocs serve
+
+# Operate a real node as docs/runbook.md says, from the setup to the factory reset; leaves artifacts/runbook.
+runbook *args:
+    {{py}} python -m tests.runbook {{args}}
 
 # Write what the command line is expected to write (tests/cli/snapshots); read the difference before you keep it.
 cli-snapshots:
@@ -248,4 +252,4 @@ demo *args:
     {{py}} --no-dev revaer demo {{args}}
 
 # What CI runs.
-ci: check alerts test drill test-peers test-tools
+ci: check lint-delivery docs alerts test drill test-peers test-tools release-artifacts runbook

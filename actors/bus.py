@@ -184,17 +184,17 @@ class Subscription(Generic[E]):
             fences: whether no earlier event coalesces with a later one.
         """
         try:
-            self._fences += fences
-            self._take_in(stamped, key)
+            if fences:
+                self._fences += 1
+            if self._wants is None or self._wants(stamped.event):
+                self._take_in(stamped, key)
         except Exception as error:  # noqa: BLE001  # a subscriber's fault ends its subscription, not the publisher
             self.close()
             self._error = error
 
     def _take_in(self, stamped: Stamped[E], key: Hashable | None) -> None:
-        if self._wants is not None and not self._wants(stamped.event):
-            return
         slot: Hashable = stamped.seq if key is None else (self._fences, key)
-        older = self._buffer.get(slot)
+        older = None if key is None else self._buffer.get(slot)
         if older is not None:
             event = self._merge(older.event, stamped.event)
             stamped = Stamped(stamped.seq, stamped.at, event, stamped.request_id, stamped.note)

@@ -40,11 +40,12 @@ JOURNALED_KINDS = EVENT_KINDS - {"progress"}
 
 @dataclass(frozen=True, slots=True)
 class TorrentAdded:
-    """A torrent was accepted, or restored at a start; carries its whole view."""
+    """A torrent was accepted, or listed again at a start (`restored`); carries its whole view."""
 
     kind: ClassVar[str] = "torrent_added"
     torrent_id: TorrentId
     view: TorrentView
+    restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

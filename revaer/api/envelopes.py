@@ -61,8 +61,8 @@ def event_document(event: Lone) -> dict[str, Any]:
 def _fields(event: Lone) -> dict[str, Any]:
     fields: dict[str, Any]
     match event:
-        case TorrentAdded(view=view):
-            fields = {"torrent": torrent_document(view)}
+        case TorrentAdded(view=view, restored=restored):
+            fields = {"torrent": torrent_document(view)} | _given(restored=restored or None)
         case FilesDiscovered(files=files, selected=selected, bytes_total=total, bytes_selected=wanted):
             fields = {"files": files, "selected": selected, "bytes_total": total, "bytes_selected": wanted}
         case StateChanged(previous=previous, state=state, library_path=library_path):

@@ -106,7 +106,12 @@ def explain(error: BaseException) -> Problem:
 
 
 def explain_status(status: int) -> Problem:
-    """Say what a protocol error means that was found before there was a request."""
+    """Say what a status means that the protocol answers with by itself.
+
+    500 is that of a request whose handler ended without an answer: the API is being stopped, or starts again.
+    """
+    if status >= 500:
+        return unavailable("the API broke off before there was an answer; it starts again", 1.0)
     phrase = responses.get(status, "broken request")
     return Problem("bad-request", f"this is not HTTP as this server speaks it ({phrase})")
 

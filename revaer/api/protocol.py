@@ -128,6 +128,7 @@ class HttpProtocol(H11Protocol):
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", instance.encode()),
             (b"connection", b"close"),
+            *((name.encode(), value.encode()) for name, value in problem.headers.items()),
             *self.config.response_headers("h11"),
         ]
         await self._send_h11_event(h11.Response(status_code=problem.status, headers=headers))

@@ -45,7 +45,7 @@ def _words(event: Event) -> Text:
         case "health_changed":
             return _health(event)
         case "torrent_added":
-            return Text(formats.visible(_added_name(event)))
+            return Text(formats.visible(_added_name(event)) + (" (listed again)" if event.body.get("restored") else ""))
         case "metadata_updated":
             return Text(formats.visible(_changed(event)))
         case "files_discovered":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from http import HTTPStatus
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from revaer.cli.failures import Failure
 from revaer.cli.invocation import converse
 from revaer.cli.settings import Settings, global_options, pass_settings
 from revaer.cli.target import public_target
-from revaer.client import Client, Health
+from revaer.client import Client, Health, Problem
 
 HEALTH_STYLES = {"ok": "green", "up": "green", "starting": "yellow", "degraded": "yellow", "down": "bold red"}
 
@@ -27,18 +28,37 @@ HEALTH_STYLES = {"ok": "green", "up": "green", "starting": "yellow", "degraded":
 def health(settings: Settings, ctx: click.Context, *, live: bool) -> None:
     """Ask the daemon how it is.
 
-    Ends with 3 when the daemon cannot serve; a degraded one still serves. With --live it ends with 0 as soon as the
+    Ends with 3 when the daemon cannot serve; a degraded one still serves. When the key of the credentials file is not
+    valid any more, as after a factory reset, it shows what everybody may see. With --live it ends with 0 as soon as the
     process answers, whatever state it is in: restart what does not.
     """
     if live:
         _show_life(settings)
         return
-    report = converse(settings, Client.health)
+    report = _report(settings)
     if settings.as_json:
         terminal.show_json(report.document)
     else:
         show_health(report)
     ctx.exit(0 if report.serving else Failure.exit_code)
+
+
+def _report(settings: Settings) -> Health:
+    """Ask with the key of this node; when that is not valid any more, as everybody may."""
+
+    async def ask(client: Client) -> Health | None:
+        try:
+            return await client.health()
+        except Problem as problem:
+            if problem.status == HTTPStatus.UNAUTHORIZED and settings.api_key is None:
+                return None
+            raise
+
+    report = converse(settings, ask)
+    if report is None:
+        terminal.notice("The key of the credentials file is not valid here: this is what everybody may see.")
+        report = converse(settings, Client.health, target=public_target(settings))
+    return report
 
 
 def _show_life(settings: Settings) -> None:

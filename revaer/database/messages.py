@@ -86,6 +86,10 @@ class MigrationChanged(MigrationError):
         self.name = name
 
 
+class UnsupportedServer(MigrationError):
+    """The server is of a version that the schema cannot be put on."""
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseStatus:
     """Whether the database can be used, and why not.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from revaer.database.messages import (
     DatabaseStatus,
     InvalidDatabaseUrl,
     MigrationChanged,
+    UnsupportedServer,
 )
 from revaer.database.migrations import Migration, migrate
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 _PING_EVERY = 1.0
 _PING_WITHIN = 3.0
+
+OLDEST_SERVER = 15
+"""The oldest major version of PostgreSQL that the daemon was tried on."""
 
 
 class Monitor:
@@ -81,6 +86,7 @@ class Monitor:
 
         Raises:
             MigrationChanged: An applied migration has other contents now; no retry can mend that.
+            UnsupportedServer: The server is too old.
             InvalidDatabaseUrl: The driver cannot use the URL.
         """
         backoff = Backoff()
@@ -91,7 +97,7 @@ class Monitor:
                     await self._watch(link, backoff)
                 finally:
                     link.terminate()
-            except (MigrationChanged, InvalidDatabaseUrl):
+            except (MigrationChanged, InvalidDatabaseUrl, UnsupportedServer):
                 raise
             except DatabaseError as error:
                 self._down(str(error), abort=True)
@@ -101,6 +107,7 @@ class Monitor:
         self._disturbed = trio.Event()
         link = await self._connect(self._disturb)
         try:
+            check_version(link.server_version)
             await migrate(link, self._migrations)
         except BaseException:
             link.terminate()
@@ -141,3 +148,20 @@ class Monitor:
             self._status = replace(self._status, available=False, since=self._wall())
         self._status = replace(self._status, reason=reason)
         self._on_status(self._status)
+
+
+def check_version(version: str) -> None:
+    """Refuse a server that is too old.
+
+    Args:
+        version: as the server announces it, for example `15.8` or `18beta1`.
+
+    Raises:
+        UnsupportedServer: with what to do.
+    """
+    digits = re.match(r"\d+", version)
+    if digits is not None and int(digits[0]) < OLDEST_SERVER:
+        raise UnsupportedServer(
+            f"the database server is PostgreSQL {version}, but revaer needs {OLDEST_SERVER} or later: upgrade it, "
+            "name another one by DATABASE_URL, or leave that out to use the private one"
+        )

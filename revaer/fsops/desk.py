@@ -26,7 +26,8 @@ from revaer.fsops.messages import (
     RetryJob,
     UnknownJob,
 )
-from revaer.fsops.rows import StoredJob, UnstorableSpec, pack_spec, read_jobs, unpack_spec
+from revaer.fsops.reading import JobReader
+from revaer.fsops.rows import PackedSpec, StoredJob, UnstorableSpec, pack_spec, read_jobs, unpack_spec
 from revaer.fsops.runner import JobPlan
 from revaer.fsops.settling import Interruption
 from revaer.fsops.store import JobStore
@@ -50,6 +51,9 @@ from revaer.types import TorrentId
 
 MAX_PAGE: Final = 1_000
 """How many jobs one page may have."""
+
+FEW_FILES: Final = 100
+"""Longer specifications are packed beside the loop: this many files take about a third of a millisecond."""
 
 _READ_WITHIN: Final = 5.0
 _PLAN_WITHIN: Final = 30.0
@@ -81,6 +85,7 @@ class Desk:
         lane: Lane,
     ) -> None:
         self._store = store
+        self._reader = JobReader(store)
         self._ledger = ledger
         self._foreman = foreman
         self._runner = runner
@@ -91,13 +96,16 @@ class Desk:
     async def enqueue(self, message: Enqueue) -> JobView:
         """Queue a job, or find it as it is."""
         try:
-            spec = await self._lane.run(pack_spec, message.spec)
+            spec = await self._packed(message.spec)
         except UnstorableSpec as error:
             raise JobRefused(str(error)) from error
         _check_id(message.torrent_id)
         while (job := await self._ledger.enqueue(spec, message.priority, message.request_id)) is None:
             await self._foreman.interrupt(message.torrent_id, Interruption.REPLACE)
         return self._view(job)
+
+    async def _packed(self, spec: JobSpec) -> PackedSpec:
+        return pack_spec(spec) if len(spec.files) <= FEW_FILES else await self._lane.run(pack_spec, spec)
 
     async def retry(self, message: RetryJob) -> JobView:
         """Queue a job again."""
@@ -130,7 +138,7 @@ class Desk:
         torrent_id = message.torrent_id
         running = self._foreman.running.get(torrent_id)
         try:
-            job = await self._store.job(torrent_id) if _is_id(torrent_id) else None
+            job = await self._reader.job(torrent_id) if _is_id(torrent_id) else None
         except DatabaseError as error:
             if running is None or running.job is None:
                 raise FsOpsUnavailable(str(error)) from error

@@ -1,8 +1,9 @@
 """Keeps the jobs in the database and the queue in memory in step.
 
-One change is made at a time: first it is durable, then the queue follows. When the fate of a change is unknown because
-the database went away, the queue is built anew from the database as soon as that is back. The end of a run that cannot
-be stored is owed: it is stored and told then, before anything else is changed.
+One change is made at a time, but jobs that are queued at the same time enter together: first it is durable, then the
+queue follows. When the fate of a change is unknown because the database went away, the queue is built anew from the
+database as soon as that is back. The end of a run that cannot be stored is owed: it is stored and told then, before
+anything else is changed.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from revaer.fsops.store import JobStore, Settlement, WaitingJob, read_waiting
 from revaer.fsops.terms import Lane, Timing
 from revaer.fsops.views import JobState
 from revaer.fsops.volume_watch import VolumeWatch
+from revaer.fsops.wishes import Wish, Wishes
 from revaer.tracing import SpanContext, current_span
 from revaer.types import TorrentId
 
@@ -44,6 +46,8 @@ DATABASE: Final = "database"
 
 _RUNNING: Final = "it runs at the moment"
 _PAGE: Final = 1_000
+_SHOWN: Final = 32
+"""How many jobs that were queued together are told of before others get their turn."""
 
 
 class Ledger:
@@ -95,6 +99,7 @@ class Ledger:
         self._clock = clock
         self._wall = wall
         self._gate = trio.Lock()
+        self._wishes = Wishes()
         self._doubt = trio.Event()
         self._doubt.set()
         self._owed: dict[TorrentId, Settlement] = {}
@@ -133,19 +138,16 @@ class Ledger:
             JobRefused: The database refuses it.
         """
         source = await self._volumes.source_key(os.fsdecode(spec.source_root))
-        async with self._changing():
-            before = await self._store.job(spec.torrent_id)
-            if spec.torrent_id in self._queue.running and (before is None or before.spec_digest != spec.digest):
-                return None
-            job = await self._store.enqueue(spec, priority, request_id) or before
-            if job is None:
-                raise FsOpsUnavailable("the job changed at the same time", retry_after=0.1)
-            if job.state is JobState.QUEUED and (job is not before or job.torrent_id not in self._queue):
-                self._put(job, source, current_span())
-            if job is not before:
-                self._moved(before, job.state)
-                self._announcer.changed(job)
-            return job
+        wish = Wish(spec, priority, request_id, source, current_span())
+        self._wishes.put(wish)
+        try:
+            while not wish.is_settled:
+                async with self._changing():
+                    if not wish.is_settled:
+                        await self._enter(self._wishes.portion())
+        finally:
+            self._wishes.drop(wish)
+        return wish.result()
 
     async def retry(self, torrent_id: TorrentId, request_id: str | None) -> StoredJob:
         """Let a job wait for its turn. Raises FsOpsUnavailable, UnknownJob, JobRefused."""
@@ -240,6 +242,49 @@ class Ledger:
                 self._put(job, ticket.source, ticket.span)
         self._tell()
 
+    async def _enter(self, wishes: Sequence[Wish]) -> None:
+        """Queue jobs together; one that the database refuses disturbs no other."""
+        try:
+            before = await self._store.jobs([wish.spec.torrent_id for wish in wishes])
+            ready = [wish for wish in wishes if not self._must_stop(wish, before.get(wish.spec.torrent_id))]
+            after = await self._store.enqueue(ready) if ready else {}
+        except (StatementFailed, ConstraintViolated) as error:
+            if len(wishes) == 1:
+                wishes[0].refuse(_refused(error))
+                return
+            middle = len(wishes) // 2
+            await self._enter(wishes[:middle])
+            await self._enter(wishes[middle:])
+        except (DatabaseUnavailable, StatementTimeout) as error:
+            for wish in wishes:
+                wish.refuse(FsOpsUnavailable(str(error)))
+            raise
+        else:
+            for at, wish in enumerate(ready, 1):
+                self._entered(wish, before.get(wish.spec.torrent_id), after.get(wish.spec.torrent_id))
+                if at % _SHOWN == 0:
+                    await trio.lowlevel.checkpoint()
+
+    def _must_stop(self, wish: Wish, before: StoredJob | None) -> bool:
+        if wish.spec.torrent_id not in self._queue.running:
+            return False
+        if before is not None and before.spec_digest == wish.spec.digest:
+            return False
+        wish.settle(None)
+        return True
+
+    def _entered(self, wish: Wish, before: StoredJob | None, after: StoredJob | None) -> None:
+        job = after or before
+        if job is None:
+            wish.refuse(FsOpsUnavailable("the job changed at the same time", retry_after=0.1))
+            return
+        if job.state is JobState.QUEUED and (after is not None or job.torrent_id not in self._queue):
+            self._put(job, wish.source, wish.span)
+        if after is not None:
+            self._moved(before, after.state)
+            self._announcer.changed(after)
+        wish.settle(job)
+
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[None]:
         """Make one change at a time, after everything that is owed."""
@@ -251,7 +296,7 @@ class Ledger:
                 self._doubtful(error)
                 raise FsOpsUnavailable(str(error)) from error
             except (StatementFailed, ConstraintViolated) as error:
-                raise JobRefused(f"the database refuses it: {error}") from error
+                raise _refused(error) from error
         self._tell()
 
     async def _pay(self) -> None:
@@ -331,6 +376,10 @@ class Ledger:
     def _tell(self) -> None:
         self._announcer.counted(self.counts())
         self.on_change()
+
+
+def _refused(error: DatabaseError) -> JobRefused:
+    return JobRefused(f"the database refuses it: {error}")
 
 
 def _tickets(waiting: Sequence[WaitingJob], sources: Mapping[str, str], ahead: float) -> list[Ticket]:

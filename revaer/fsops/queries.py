@@ -13,7 +13,7 @@ def _load(name: str) -> str:
     return files("revaer.fsops").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
-ENQUEUE_JOB: Final = _load("enqueue_job")
+ENQUEUE_JOBS: Final = _load("enqueue_jobs")
 CLAIM_JOB: Final = _load("claim_job")
 SETTLE_JOB: Final = _load("settle_job")
 RETRY_JOB: Final = _load("retry_job")
@@ -21,7 +21,7 @@ CANCEL_JOB: Final = _load("cancel_job")
 FORGET_JOB: Final = _load("forget_job")
 DELETE_JOB: Final = _load("delete_job")
 FORGOTTEN_JOBS: Final = _load("forgotten_jobs")
-JOB_BY_ID: Final = _load("job_by_id")
+JOBS_BY_ID: Final = _load("jobs_by_id")
 SPEC_OF_JOB: Final = _load("spec_of_job")
 PAGE_OF_JOBS: Final = _load("page_of_jobs")
 REQUEUE_INTERRUPTED: Final = _load("requeue_interrupted")

@@ -13,8 +13,9 @@ from typing import Final
 from revaer.database.messages import Database, Row
 from revaer.fsops import queries
 from revaer.fsops.queries import NODE
-from revaer.fsops.rows import Ending, PackedSpec, StoredJob, pack_ending, read_job
+from revaer.fsops.rows import Ending, StoredJob, pack_ending, read_job
 from revaer.fsops.views import JobState
+from revaer.fsops.wishes import Wish
 from revaer.types import TorrentId
 
 _LOAD_WITHIN: Final = 20.0
@@ -58,17 +59,18 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def enqueue(self, spec: PackedSpec, priority: int, request_id: str | None) -> StoredJob | None:
-        """Queue a job; None when there is one of an equal specification already."""
-        return await self._one(
-            queries.ENQUEUE_JOB,
+    async def enqueue(self, wishes: Sequence[Wish]) -> dict[TorrentId, StoredJob]:
+        """Queue jobs, one of each torrent; those that there are already of an equal specification are left out."""
+        specs = [wish.spec for wish in wishes]
+        return await self._jobs(
+            queries.ENQUEUE_JOBS,
             NODE,
-            spec.torrent_id,
-            priority,
-            spec.source_root,
-            spec.content,
-            spec.digest,
-            request_id,
+            [spec.torrent_id for spec in specs],
+            [wish.priority for wish in wishes],
+            [spec.source_root for spec in specs],
+            [spec.content for spec in specs],
+            [spec.digest for spec in specs],
+            [wish.request_id for wish in wishes],
         )
 
     async def claim(self, torrent_id: TorrentId, library_root: str) -> tuple[StoredJob, bytes] | None:
@@ -112,7 +114,11 @@ class JobStore:
 
     async def job(self, torrent_id: TorrentId) -> StoredJob | None:
         """Return a job."""
-        return await self._one(queries.JOB_BY_ID, NODE, torrent_id)
+        return (await self.jobs([torrent_id])).get(torrent_id)
+
+    async def jobs(self, torrent_ids: Collection[TorrentId]) -> dict[TorrentId, StoredJob]:
+        """Return some jobs, as far as there are any."""
+        return await self._jobs(queries.JOBS_BY_ID, NODE, list(torrent_ids))
 
     async def spec(self, torrent_id: TorrentId) -> bytes | None:
         """Return the specification of a job."""
@@ -163,6 +169,10 @@ class JobStore:
     async def note_volume(self, root: str, volume_id: str) -> None:
         """Note which volume a library is on."""
         await self._database.execute(queries.NOTE_VOLUME, NODE, os.fsencode(root), volume_id)
+
+    async def _jobs(self, sql: str, *args: object) -> dict[TorrentId, StoredJob]:
+        jobs = [read_job(row) for row in await self._database.fetch(sql, *args)]
+        return {job.torrent_id: job for job in jobs}
 
     async def _one(self, sql: str, *args: object) -> StoredJob | None:
         rows = await self._database.fetch(sql, *args)

@@ -50,8 +50,17 @@ def read(folder: Path) -> Found:
         try:
             torrents.append(_torrent(folder, stem))
         except Unusable as error:
-            left.append(Left(f"{stem}.fastresume", stem, str(error)))
+            left.append(Left(f"{stem}.fastresume", _shown(folder, stem), str(error)))
     return Found(PROGRAM, tuple(torrents), tuple(left))
+
+
+def _shown(folder: Path, stem: str) -> str:
+    """Return the name that a torrent was shown by, its info-hash when its record cannot be read."""
+    try:
+        fields = read_dictionary(folder / f"{stem}.fastresume")
+    except Unusable:
+        return stem
+    return text(fields, b"qBt-name") or text(fields, b"name") or stem
 
 
 def _backup(folder: Path) -> Path:
@@ -137,7 +146,7 @@ def _check_names(fields: Mapping[bytes, Value], metainfo: Metainfo) -> None:
     for name, entry in zip(texts(mapped), (entry for entry in metainfo.files), strict=False):
         if name and not entry.pad and name.replace("\\", "/") != f"{root}{entry.path}":
             raise Unusable(
-                f"its files were renamed in qBittorrent ({name!r} is {root}{entry.path!r} in the torrent): rename them "
+                f"its files were renamed in qBittorrent ({name!r} is '{root}{entry.path}' in the torrent): rename them "
                 "back there, or set the content layout to original, and import again"
             )
 

@@ -49,17 +49,16 @@ class Entry:
         return JournaledEvent(self.id, self.kind, self.envelope)
 
 
-def make_entry(stamped: Stamped[Event], envelope: bytes, *, epoch: int, started_at: float) -> Entry:
+def make_entry(stamped: Stamped[Event], envelope: bytes, *, epoch: int) -> Entry:
     """Make the entry of an event.
 
     Args:
         stamped: the event as published, with its facts.
         envelope: the same as JSON.
         epoch: number of this start of the daemon.
-        started_at: when that was, Unix seconds.
     """
     event, facts = stamped.event, stamped.note if isinstance(stamped.note, Facts) else None
-    is_origin = isinstance(event, TorrentAdded) and event.view.descriptor.added_at >= started_at
+    is_origin = isinstance(event, TorrentAdded) and not event.restored
     return Entry(
         id=EventId(epoch, stamped.seq),
         at=stamped.at,

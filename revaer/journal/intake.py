@@ -104,7 +104,7 @@ class Intake:
     def _take(self, stamped: Stamped[Event]) -> None:
         run = self._run
         try:
-            entry = make_entry(stamped, self._render(stamped), epoch=run.epoch, started_at=run.started_at)
+            entry = make_entry(stamped, self._render(stamped), epoch=run.epoch)
         except (TypeError, ValueError):
             log.exception("event_unwritable", kind=stamped.event.kind, seq=stamped.seq)
             self._miss(stamped.seq, stamped.seq, 1, UNWRITABLE)

@@ -33,6 +33,7 @@ from revaer.resume.messages import (
     SaveRecord,
     StoreUnavailable,
     UpdateIntent,
+    UpdateIntents,
 )
 from revaer.resume.place import settle
 from revaer.resume.problems import Problems
@@ -151,7 +152,7 @@ class ResumeStore(Actor[ResumeMessage]):
             case PersistIntent() | UpdateIntent() | ForgetIntent():
                 # Queued here and not in the task that waits: requests are committed in the order of the mailbox.
                 return later(message, self._writer.submit(message).wait)
-            case PersistIntents():
+            case PersistIntents() | UpdateIntents():
                 return later(message, self._writer.submit_each(message).wait)
             case FlushRecords():
                 return later(message, self._flush)

@@ -27,6 +27,9 @@ BATCH: Final = 128
 MAX_HELD: Final = 64 * 1024 * 1024
 """How much metainfo, in bytes, may wait in memory; beyond it copies are made from rows."""
 
+PATIENCE: Final = 2.0
+"""Seconds that copies may wait for the end of a burst: writing them takes more than all that an add has to do."""
+
 _RETRY: Final = 1.0
 
 
@@ -80,6 +83,7 @@ class Copies:
             self._write,
             problems=problems,
             batch=BATCH,
+            patience=PATIENCE,
             merge=_merge,
             on_outcome=self._note,
         )

@@ -45,6 +45,7 @@ from revaer.resume.messages import (
     UnknownIntent,
     UnstorableIntent,
     UpdateIntent,
+    UpdateIntents,
 )
 from revaer.resume.queries import DELETE_INTENTS, INSERT_INTENTS, NODE, UPDATE_INTENTS, columns
 
@@ -111,12 +112,13 @@ class IntentWriter:
         self._work.set()
         return pending
 
-    def submit_each(self, request: PersistIntents) -> Group:
+    def submit_each(self, request: PersistIntents | UpdateIntents) -> Group:
         """Take many intents in, in their order. Raises StoreUnavailable: the database is away."""
         taken: list[Pending | ResumeRefusal] = []
+        kind = PersistIntent if isinstance(request, PersistIntents) else UpdateIntent
         for intent in request.intents:
             try:
-                taken.append(self.submit(PersistIntent(intent, request.request_id)))
+                taken.append(self.submit(kind(intent, request.request_id)))
             except UnstorableIntent as refusal:
                 taken.append(refusal)
         return Group(taken)

@@ -37,6 +37,8 @@ class Keeper(Generic[T]):
         merge: Combines a waiting item with a newer one.
         problems: Where failures are reported.
         batch: How many items are written at a time.
+        patience: How long, in seconds, a beginning waits for more to come: a quarter of it after the last item. Whoever
+            waits for the writes ends that.
         ways: How many parts a batch is cut into: a disk makes many files durable at once for the price of few.
         on_outcome: Called with a torrent's id and whether its item was written.
     """
@@ -48,6 +50,7 @@ class Keeper(Generic[T]):
         *,
         problems: Problems,
         batch: int,
+        patience: float = 0.0,
         ways: int = 1,
         merge: Callable[[T, T], T] = lambda _, newer: newer,
         on_outcome: Callable[[TorrentId, bool], None] = lambda *_: None,
@@ -57,10 +60,12 @@ class Keeper(Generic[T]):
         self._write = write
         self._problems = problems
         self._batch = batch
+        self._patience = patience
         self._ways = ways
         self._merge = merge
         self._on_outcome = on_outcome
         self._puts = 0
+        self._awaited = 0
         self._waiting: dict[TorrentId, _Waiting[T]] = {}
         self._flying: dict[TorrentId, _Waiting[T]] = {}
         self._dropped: set[TorrentId] = set()
@@ -98,17 +103,23 @@ class Keeper(Generic[T]):
         self._progress.unpark_all()
 
     async def settled(self) -> None:
-        """Wait until everything put so far is on disk, or dropped. A pause after a failure ends now."""
+        """Wait until everything put so far is on disk, or dropped. A pause, after a failure too, ends now."""
         last = self._puts
         self._retry_now.set()
-        while any(entry.since <= last for held in (self._waiting, self._flying) for entry in held.values()):
-            await self._progress.park()
+        self._awaited += 1
+        try:
+            while any(entry.since <= last for held in (self._waiting, self._flying) for entry in held.values()):
+                await self._progress.park()
+        finally:
+            self._awaited -= 1
 
     async def run(self) -> None:
         """Write until cancelled."""
         pause = _PAUSE_FIRST
         while True:
-            await self._work.wait()
+            if not self._work.is_set():
+                await self._work.wait()
+                await self._gather()
             failures = await self._write_batch()
             if not failures:
                 self._problems.clear(self._what)
@@ -119,6 +130,18 @@ class Keeper(Generic[T]):
                 with trio.move_on_after(pause):
                     await self._retry_now.wait()
                 pause = min(2 * pause, _PAUSE_MAX)
+
+    async def _gather(self) -> None:
+        """Let a burst pass: what it is about needs the processors more."""
+        if not self._patience or self._awaited:
+            return
+        self._retry_now = trio.Event()
+        with trio.move_on_after(self._patience):
+            puts = -1
+            while puts != self._puts and not self._retry_now.is_set():
+                puts = self._puts
+                with trio.move_on_after(self._patience / 4):
+                    await self._retry_now.wait()
 
     async def _write_batch(self) -> Mapping[TorrentId, OSError]:
         chosen = list(self._waiting)[: self._batch]

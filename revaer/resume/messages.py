@@ -137,6 +137,17 @@ class UpdateIntent(Request[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateIntents(Request["tuple[ResumeRefusal | None, ...]"]):
+    """Replace many stored intents, each as if by `UpdateIntent`; answered as `PersistIntents` is.
+
+    Raises (at the asker): StoreUnavailable (before anything was begun).
+    """
+
+    intents: tuple[Intent, ...]
+    request_id: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetIntent(Request[None]):
     """Delete an intent and its files for good; unknown ids are fine. Raises: StoreUnavailable."""
 
@@ -221,6 +232,7 @@ ResumeMessage: TypeAlias = (
     PersistIntent
     | PersistIntents
     | UpdateIntent
+    | UpdateIntents
     | ForgetIntent
     | SaveRecord
     | FlushRecords

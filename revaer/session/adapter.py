@@ -229,7 +229,10 @@ class LibtorrentEngine(ChangingCalls, LookingCalls):
 
     async def _settled(self, ticket: Ticket[None]) -> EngineError | None:
         try:
-            await self._pump.wait(ticket)
+            if ticket.done:
+                ticket.unwrap()
+            else:
+                await self._pump.wait(ticket)
         except EngineClosed:
             raise
         except EngineError as error:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+import trio
 
 from actors import BlockingLane
 from revaer.session.desk import Desk
 from revaer.session.engine_tuning import Tuner
-from revaer.session.port import EngineClosed, EngineRefused
+from revaer.session.port import EngineClosed, EngineError, EngineRefused
 from revaer.session.pump import Pump
 from revaer.session.roster import Entry, Roster
 from revaer.session.study import Study
@@ -16,6 +20,12 @@ from revaer.types import TorrentId
 
 LOOKERS = 2
 """How many looks at torrents block at the same time; what changes them never waits for those."""
+
+SLICE = 0.0005
+"""Seconds of calls between two looks at the event loop: each may wait for the interpreter's lock."""
+
+Work: TypeAlias = Callable[[Any], object]
+"""What is done with a torrent's handle."""
 
 
 class AdapterBase:
@@ -45,13 +55,44 @@ class AdapterBase:
     def _trackers_of(self, entry: Entry) -> list[str]:
         return self._tuner.trackers_of(entry.trackers, private=entry.private)
 
-    def _call(self, entry: Entry, work: Callable[[Any], object]) -> None:
+    def _call(self, entry: Entry, work: Work) -> None:
         try:
             work(entry.handle)
         except RuntimeError as error:  # the handle died
             raise EngineRefused(f"the engine has no torrent {entry.torrent_id}") from error
 
-    async def _change(self, entry: Entry, *works: Callable[[Any], object]) -> None:
+    async def _change_each(
+        self, torrent_ids: Sequence[TorrentId], work_of: Callable[[Entry], Work]
+    ) -> dict[TorrentId, EngineError]:
+        """Do the work on each and wait once until the engine has applied all; return why some were refused.
+
+        The engine takes calls in their order, so the last one tells of all before it.
+        """
+        self._check_open()
+        refusals: dict[TorrentId, EngineError] = {}
+        done: list[Entry] = []
+        edge = time.perf_counter() + SLICE
+        for torrent_id in torrent_ids:
+            try:
+                entry = self._entry(torrent_id)
+                self._call(entry, work_of(entry))
+                done.append(entry)
+            except EngineRefused as error:
+                refusals[torrent_id] = error
+            if time.perf_counter() > edge:
+                await trio.lowlevel.checkpoint()
+                edge = time.perf_counter() + SLICE
+        await self._applied(done)
+        return refusals
+
+    async def _applied(self, entries: list[Entry]) -> None:
+        """Wait until what was asked for last is applied; of a torrent that left meanwhile it is."""
+        while entries:
+            with suppress(EngineRefused):
+                await self._change(entries.pop())
+                return
+
+    async def _change(self, entry: Entry, *works: Work) -> None:
         """Do the work and wait until the engine has applied it."""
         for work in works:
             self._call(entry, work)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from revaer.session.adapter_base import AdapterBase
+from revaer.session.adapter_base import AdapterBase, Work
 from revaer.session.checks import check_peer, check_peers, check_piece, check_place, check_priorities
 from revaer.session.engine_tuning import tiers
-from revaer.session.port import EngineRefused, Rates
+from revaer.session.port import EngineError, EngineRefused, Rates
+from revaer.session.roster import Entry
 from revaer.types import TorrentId
 
 
@@ -26,16 +27,35 @@ class ChangingCalls(AdapterBase):
     async def pause(self, torrent_id: TorrentId) -> None:
         """See `Engine.pause`."""
         entry = self._entry(torrent_id)
-        entry.paused = True
-        await self._change(
-            entry,
-            lambda handle: handle.unset_flags(self._library.auto_managed | self._library.stop_when_ready),
-            lambda handle: handle.pause(),
-        )
+        await self._change(entry, self._pausing(entry))
+
+    async def pause_many(self, torrent_ids: Sequence[TorrentId]) -> Mapping[TorrentId, EngineError]:
+        """See `Engine.pause_many`."""
+        return await self._change_each(torrent_ids, self._pausing)
 
     async def resume(self, torrent_id: TorrentId, *, auto_managed: bool) -> None:
         """See `Engine.resume`."""
         entry = self._entry(torrent_id)
+        await self._change(entry, self._resuming(entry, auto_managed=auto_managed))
+
+    async def resume_many(self, queued: Mapping[TorrentId, bool]) -> Mapping[TorrentId, EngineError]:
+        """See `Engine.resume_many`."""
+        return await self._change_each(
+            tuple(queued), lambda entry: self._resuming(entry, auto_managed=queued[entry.torrent_id])
+        )
+
+    def _pausing(self, entry: Entry) -> Work:
+        entry.paused = True
+        flags = self._library.auto_managed | self._library.stop_when_ready
+
+        def rest(handle: Any) -> None:
+            handle.unset_flags(flags)
+            handle.pause()
+
+        return rest
+
+    def _resuming(self, entry: Entry, *, auto_managed: bool) -> Work:
+        """Say how a torrent is resumed. Raises EngineRefused."""
         if entry.refused:
             raise EngineRefused(entry.problem or "the metadata is unusable")
         entry.paused = False
@@ -48,7 +68,7 @@ class ChangingCalls(AdapterBase):
             (handle.set_flags if auto_managed else handle.unset_flags)(library.auto_managed)
             handle.resume()
 
-        await self._change(entry, go)
+        return go
 
     async def recheck(self, torrent_id: TorrentId) -> None:
         """See `Engine.recheck`. A paused torrent is checked too, and is paused again afterwards."""

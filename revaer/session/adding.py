@@ -68,7 +68,7 @@ class AddDesk:
         async with core.catalogue.reserve((*hashes_of(source.facts.hashes), torrent_id)):
             refuse_duplicate(core.catalogue, torrent_id, source.facts.hashes)
             decisions = await self._decide(source, request.options)
-            await prepare(core, request.options.download_dir)
+            await prepare(core, request.options.download_dir, holds_payload=request.record is not None)
             intent = new_intent(torrent_id, request.options, source, added_at=added_at(request.record, now=core.wall()))
             await core.intents.persist(intent)
             return await self._enter(intent, source, decisions, request.record)
@@ -138,9 +138,11 @@ def check_priorities(source: Source, options: TorrentOptions) -> None:
             raise InvalidSource(f"/priorities/{index}", f"the torrent has no file {index}")
 
 
-async def prepare(core: Core, directory: str) -> None:
-    """Make a download directory when it is missing. Raises InvalidSource."""
-    look = await core.disk.prepare(directory)
+async def prepare(core: Core, directory: str, *, holds_payload: bool = False) -> None:
+    """Make a download directory when it is missing, unless payload is said to be in it. Raises InvalidSource."""
+    look = await (core.disk.look(directory) if holds_payload else core.disk.prepare(directory))
+    if holds_payload and look.is_missing:
+        raise InvalidSource("/download_dir", f"{directory} is not there, but resume says that it holds payload")
     if not look.is_usable:
         raise InvalidSource("/download_dir", f"{directory} cannot be used: {look.reason}")
 

@@ -39,6 +39,7 @@ from revaer.session.rates import RateDesk
 from revaer.session.removing import RemoveDesk
 from revaer.session.reports import NetworkReport, StorageReport, TrackerReport
 from revaer.session.restoring import Restoration
+from revaer.session.running import RunningDesk
 from revaer.session.saving import RecordKeeper
 from revaer.session.seeding import SeedingDesk
 from revaer.session.selecting import SelectDesk
@@ -225,6 +226,7 @@ class Assembly:
             act=self.actions.act,
             remove=self.removing.remove,
             keep_place=self.actions.keep_place,
+            run_many=RunningDesk(self.core, progress=self.progress, records=self.records).act,
         )
 
     def start(self) -> None:

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 COMPONENT: Final = "fsops"
 """The component whose changes of health mean that post-processing may be another one."""
 
-AT_ONCE: Final = 16
+AT_ONCE: Final = 64
 """How many jobs are asked after at the same time."""
 
 PORTION: Final = 500

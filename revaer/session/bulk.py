@@ -112,7 +112,7 @@ class BulkDesk:
         if len(request.items) > MAX_MANY:
             raise ActionRefused(f"at most {MAX_MANY} torrents are added at a time, not {len(request.items)}")
         await core.catalogue.listed(within=core.timing.listing)
-        now = core.wall()
+        now = round(core.wall(), 6)  # between two microseconds, two torrents could be rounded to the same one
         candidates = [
             _Candidate(item, item.torrent_id or new_torrent_id(now=now), round(now + at * TICK, 6))
             for at, item in enumerate(request.items)
@@ -171,20 +171,20 @@ class BulkDesk:
 
     async def _prepare(self, portion: Sequence[_Candidate]) -> None:
         """Refuse what is here already, and what has no directory to go to."""
-        troubles: dict[str, InvalidSource | None] = {}
+        troubles: dict[tuple[str, bool], InvalidSource | None] = {}
         for candidate in portion:
-            directory = candidate.request.options.download_dir
-            if directory not in troubles:
-                troubles[directory] = await self._trouble(directory)
-            candidate.outcome = troubles[directory]
+            place = (candidate.request.options.download_dir, candidate.request.record is not None)
+            if place not in troubles:
+                troubles[place] = await self._trouble(*place)
+            candidate.outcome = troubles[place]
             try:
                 refuse_duplicate(self._core.catalogue, candidate.torrent_id, _source(candidate).facts.hashes)
             except DuplicateTorrent as error:
                 candidate.outcome = error
 
-    async def _trouble(self, directory: str) -> InvalidSource | None:
+    async def _trouble(self, directory: str, holds_payload: bool) -> InvalidSource | None:
         try:
-            await prepare(self._core, directory)
+            await prepare(self._core, directory, holds_payload=holds_payload)
         except InvalidSource as error:
             return error
         return None

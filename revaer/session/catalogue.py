@@ -136,9 +136,9 @@ class Catalogue:
 
     # Changes: each publishes and folds.
 
-    def enter(self, torrent: Torrent) -> None:
-        """Take a torrent in and announce it."""
-        event = TorrentAdded(torrent.id, torrent.view)
+    def enter(self, torrent: Torrent, *, restored: bool = False) -> None:
+        """Take a torrent in and announce it; `restored` when it was here before this start."""
+        event = TorrentAdded(torrent.id, torrent.view, restored)
         self._torrents[torrent.id] = torrent
         for value in hashes_of(torrent.view.descriptor.hashes):
             self._by_hash.setdefault(value, torrent.id)

@@ -18,7 +18,7 @@ from revaer.session.policy import is_done
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
 
-AT_ONCE: Final = 16
+AT_ONCE: Final = 128
 """How many torrents enter post-processing at the same time: while it is away, they must not hold up other jobs."""
 
 

@@ -1,8 +1,9 @@
-"""One action on many torrents: each is done by itself, a bounded number at a time."""
+"""One action on many torrents: what stops or starts them goes in portions, anything else is done for each by itself, a
+bounded number at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -14,9 +15,11 @@ from revaer.session.messages import (
     Action,
     ActOnMany,
     Done,
+    Pause,
     Queue,
     Remove,
     RemoveTorrent,
+    Resume,
     SessionRefusal,
     SessionUnavailable,
     UnknownTorrent,
@@ -28,6 +31,12 @@ from revaer.types import TorrentId, TorrentView
 AT_ONCE: Final = 256
 """How many torrents are acted on at the same time: what is durable then shares one commit."""
 
+PORTION: Final = 200
+"""How many torrents are stopped or started together."""
+
+PORTIONS_AT_ONCE: Final = 3
+"""How many portions are under way: one is stored while the engine takes in another and a third is shown."""
+
 
 class CrowdDesk:
     """Acts on many torrents.
@@ -38,6 +47,7 @@ class CrowdDesk:
         act: does one action on one torrent.
         remove: removes one torrent.
         keep_place: makes the place of one torrent in the queue durable.
+        run_many: stops or starts many torrents; leaves out those that need their own way.
     """
 
     def __init__(
@@ -48,12 +58,14 @@ class CrowdDesk:
         act: Callable[[Act], Awaitable[TorrentView]],
         remove: Callable[[RemoveTorrent], Awaitable[None]],
         keep_place: Callable[[TorrentId, int | None], Awaitable[TorrentView]],
+        run_many: Callable[[Sequence[TorrentId], Pause | Resume], Awaitable[Mapping[TorrentId, Done]]],
     ) -> None:
         self._core = core
         self._jobs = jobs
         self._act = act
         self._remove = remove
         self._keep_place = keep_place
+        self._run_many = run_many
 
     async def act(self, request: ActOnMany) -> tuple[Done, ...]:
         """Do an action on many torrents; return for each its view, None when it is gone, or why it was refused.
@@ -65,6 +77,10 @@ class CrowdDesk:
         run = _Run(request.torrent_ids)
         if isinstance(request.action, Queue):
             self._jobs.submit(partial(self._queue, run, request.action))
+        elif isinstance(request.action, Pause | Resume):
+            portions = iter([run.ids[start : start + PORTION] for start in range(0, len(run.ids), PORTION)])
+            for _ in range(PORTIONS_AT_ONCE):
+                self._jobs.submit(partial(self._run_portions, run, portions, request.action))
         else:
             for torrent_id in run.open:
                 self._jobs.submit(partial(self._do, run, torrent_id, request.action))
@@ -81,6 +97,16 @@ class CrowdDesk:
                 run.settle(torrent_id, await self._act(Act(torrent_id, action)))
         except SessionRefusal as error:
             run.settle(torrent_id, error)
+
+    async def _run_portions(self, run: _Run, portions: Iterator[tuple[TorrentId, ...]], action: Pause | Resume) -> None:
+        """Stop or start torrents in portions; those that have something else going on wait for their turn."""
+        for portion in portions:
+            outcomes = await self._run_many(portion, action)
+            for torrent_id in portion:
+                if torrent_id in outcomes:
+                    run.settle(torrent_id, outcomes[torrent_id])
+                else:
+                    self._jobs.submit(partial(self._do, run, torrent_id, action))
 
     async def _queue(self, run: _Run, action: Queue) -> None:
         """Take places in the queue together: what becomes of each is durable first, then the engine moves all."""

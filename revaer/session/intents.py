@@ -6,7 +6,7 @@ arrived metadata) and requests with an unknown outcome become debts: they are wr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from revaer.session.serial import Turns
 from revaer.session.store import Store, Uncertain
 from revaer.session.timing import Timing
 from revaer.session.torrent import Torrent
-from revaer.types import TorrentId
+from revaer.types import TorrentId, TorrentOptions
 
 log = structlog.get_logger(__name__)
 
@@ -114,17 +114,44 @@ class Intents:
         """
         if torrent.from_copy:
             raise SessionUnavailable(NOT_COMPARED)
-        intent = torrent.intent(**changes)
-        if (metainfo := self._rewrites.get(torrent.id)) is not None and intent.metainfo is None:
-            intent = torrent.intent(**changes, metainfo=metainfo)
         try:
-            await self._store.update(intent)
+            await self._store.update(self._changed(torrent, changes))
         except Uncertain:
             self.owe(torrent.id)
             raise
         except ResumeRefusal as error:
             raise ActionRefused(str(error)) from error
         self._rewrites.pop(torrent.id, None)
+
+    async def update_each(self, wishes: Mapping[Torrent, TorrentOptions]) -> dict[Torrent, SessionRefusal]:
+        """Store the intents of many torrents with other options, each as if by `update`; return why some are not."""
+        told: dict[Torrent, SessionRefusal] = {
+            torrent: SessionUnavailable(NOT_COMPARED) for torrent in wishes if torrent.from_copy
+        }
+        known = [torrent for torrent in wishes if torrent not in told]
+        intents = [self._changed(torrent, {"options": wishes[torrent]}) for torrent in known]
+        try:
+            refusals = await self._store.update_each(intents) if intents else ()
+        except SessionUnavailable as error:
+            if isinstance(error, Uncertain):
+                for torrent in known:
+                    self.owe(torrent.id)
+            return told | dict.fromkeys(known, error)
+        for torrent, refusal in zip(known, refusals, strict=True):
+            if refusal is None:
+                self._rewrites.pop(torrent.id, None)
+            elif isinstance(refusal, StoreUnavailable):
+                told[torrent] = SessionUnavailable(refusal.reason, retry_after=refusal.retry_after)
+            else:
+                told[torrent] = ActionRefused(str(refusal))
+        return told
+
+    def _changed(self, torrent: Torrent, changes: Mapping[str, Any]) -> Intent:
+        """Return the intent of a torrent with changes, and with metainfo that is not stored yet."""
+        intent = torrent.intent(**changes)
+        if (metainfo := self._rewrites.get(torrent.id)) is not None and intent.metainfo is None:
+            return torrent.intent(**changes, metainfo=metainfo)
+        return intent
 
     async def forget(self, torrent_id: TorrentId) -> None:
         """Delete an intent, now or as soon as the store can."""

@@ -129,6 +129,13 @@ class Engine(Protocol):
     async def resume(self, torrent_id: TorrentId, *, auto_managed: bool) -> None:
         """Let it run again, under the engine's queue when `auto_managed`; clears an error."""
 
+    async def pause_many(self, torrent_ids: Sequence[TorrentId]) -> Mapping[TorrentId, EngineError]:
+        """Pause many torrents, each as if by `pause`; returns, when all is applied, why some were not."""
+
+    async def resume_many(self, queued: Mapping[TorrentId, bool]) -> Mapping[TorrentId, EngineError]:
+        """Let many torrents run again, each as if by `resume`, those with True under the engine's queue; returns, when
+        all is applied, why some were not."""
+
     async def recheck(self, torrent_id: TorrentId) -> None:
         """Start to hash every file again."""
 

@@ -86,19 +86,23 @@ class ProgressDesk:
         for status in batch.items:
             self._absorb(status)
             if len(self._figures) >= PORTION:
-                self._publish()
+                self.publish()
             if (now := time.perf_counter()) - edge > SLICE:
                 await trio.lowlevel.checkpoint()
                 edge = time.perf_counter()
                 waited += edge - now
-        self._publish()
+        self.publish()
         self._spent = time.perf_counter() - begin - waited
 
     def refresh(self, torrent: Torrent) -> None:
         """Show a torrent's state and figures from what is known now, after something about it changed."""
+        self.note(torrent)
+        self.publish()
+
+    def note(self, torrent: Torrent) -> None:
+        """Show a torrent's state as `refresh` does, and its figures with those of others: `publish` must follow."""
         self._show_state(torrent)
         self._show_figures(torrent)
-        self._publish()
 
     def state_of(self, torrent: Torrent) -> StateView:
         """Return a torrent's state from what is known now."""
@@ -125,8 +129,7 @@ class ProgressDesk:
             self._notice(torrent, status)
         elif torrent.fault is None and status.error is not None and torrent.has_metadata:
             self._on_error(torrent, status.error)
-        self._show_state(torrent)
-        self._show_figures(torrent)
+        self.note(torrent)
 
     def _notice(self, torrent: Torrent, status: TorrentStatus) -> None:
         announced = torrent.view.descriptor.completed_at is not None
@@ -194,9 +197,9 @@ class ProgressDesk:
                 torrent.rate = 0.0
                 self._figures[torrent_id] = stalled(torrent.view.progress)
             if len(self._figures) >= PORTION:
-                self._publish()
+                self.publish()
                 await trio.lowlevel.checkpoint()
-        self._publish()
+        self.publish()
 
     def _unheard(self, oldest: float) -> list[TorrentId]:
         """Return those that move and were not heard of since `oldest`; the first one that was ends the search."""
@@ -208,7 +211,8 @@ class ProgressDesk:
             found.append(torrent_id)
         return found
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """Show the figures that were noted."""
         if self._figures:
             figures, self._figures = self._figures, {}
             self._core.catalogue.report(figures)

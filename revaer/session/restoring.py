@@ -104,7 +104,7 @@ class Restoration:
         torrent = new_torrent(plan.intent, plan.source, plan.found, now=self._core.wall())
         torrent.from_copy = from_copies
         self._admission.await_turn(plan)
-        self._core.catalogue.enter(torrent)
+        self._core.catalogue.enter(torrent, restored=True)
         self._core.catalogue.tell(torrent, differences(plan.recovered))
         return torrent
 

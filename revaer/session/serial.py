@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
 
 import trio
@@ -31,9 +31,30 @@ class Turns:
             async with lock:
                 yield
         finally:
-            lock, users = self._locks.pop(torrent_id)
-            if users > 1:
-                self._locks[torrent_id] = (lock, users - 1)
+            self._leave(torrent_id)
+
+    @contextmanager
+    def hold_free(self, torrent_ids: Iterable[TorrentId]) -> Iterator[tuple[TorrentId, ...]]:
+        """Take, without waiting, the turns that nobody has or waits for, and keep them while the block runs.
+
+        Who holds many turns must not wait for one more: another one of the kind may wait for theirs.
+        """
+        free = tuple(key for key in dict.fromkeys(torrent_ids) if key not in self._locks)
+        for torrent_id in free:
+            lock = trio.Lock()
+            lock.acquire_nowait()
+            self._locks[torrent_id] = (lock, 1)
+        try:
+            yield free
+        finally:
+            for torrent_id in free:
+                self._locks[torrent_id][0].release()
+                self._leave(torrent_id)
+
+    def _leave(self, torrent_id: TorrentId) -> None:
+        lock, users = self._locks.pop(torrent_id)
+        if users > 1:
+            self._locks[torrent_id] = (lock, users - 1)
 
     def __len__(self) -> int:
         return len(self._locks)

@@ -7,20 +7,18 @@ play the world around it through `SimulatedEngine.world`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import trio
 
-from revaer.session.bounds import read_rate
 from revaer.session.checks import (
     check_peer,
     check_peers,
     check_piece,
     check_place,
     check_priorities,
-    check_rates,
     check_source,
     check_spec,
 )
@@ -30,7 +28,6 @@ from revaer.session.port import (
     AddSpec,
     Engine,
     EngineClosed,
-    EngineError,
     EngineEvent,
     EngineFigures,
     EngineRefused,
@@ -47,6 +44,7 @@ from revaer.session.port import (
     TrackerView,
 )
 from revaer.session.settings import native_settings, ranges_to_block
+from revaer.session.simulated_many import ManyTorrents
 from revaer.session.simulated_torrent import SimulatedTorrent, new_torrent
 from revaer.session.simulated_views import peers_of, pieces_of, trackers_of
 from revaer.session.simulated_world import SimulatedWorld
@@ -64,7 +62,7 @@ async def open_simulated(settings: EngineSettings, *, state_dir: Path) -> Engine
     return SimulatedEngine(settings)
 
 
-class SimulatedEngine:
+class SimulatedEngine(ManyTorrents):
     """An open engine whose world is `world`; see `revaer.session.port.Engine` for the calls."""
 
     name = "simulated"
@@ -93,18 +91,6 @@ class SimulatedEngine:
         await self._step()
         self._take_in(spec)
 
-    async def add_many(self, specs: Sequence[AddSpec]) -> Sequence[EngineError | None]:
-        """See `Engine.add_many`."""
-        await self._step()
-        outcomes: list[EngineError | None] = []
-        for spec in specs:
-            try:
-                self._take_in(spec)
-                outcomes.append(None)
-            except EngineError as error:
-                outcomes.append(error)
-        return outcomes
-
     async def remove(self, torrent_id: TorrentId, *, delete_data: bool) -> None:
         """See `Engine.remove`."""
         torrent = await self._enter(torrent_id)
@@ -116,14 +102,11 @@ class SimulatedEngine:
 
     async def pause(self, torrent_id: TorrentId) -> None:
         """See `Engine.pause`."""
-        torrent = await self._changed(torrent_id)
-        torrent.paused, torrent.auto_managed, torrent.rate = True, False, 0
+        self._pause(await self._enter(torrent_id))
 
     async def resume(self, torrent_id: TorrentId, *, auto_managed: bool) -> None:
         """See `Engine.resume`."""
-        torrent = await self._changed(torrent_id)
-        torrent.paused, torrent.auto_managed, torrent.error = False, auto_managed, None
-        self.world.entered(torrent)
+        self._resume(await self._enter(torrent_id), auto_managed=auto_managed)
 
     async def recheck(self, torrent_id: TorrentId) -> None:
         """See `Engine.recheck`."""
@@ -151,23 +134,6 @@ class SimulatedEngine:
         """See `Engine.set_auto_managed`."""
         torrent = await self._changed(torrent_id)
         torrent.auto_managed = torrent.auto_managed if torrent.paused else enable
-
-    async def set_rates(self, caps: Mapping[TorrentId, Rates]) -> Mapping[TorrentId, Rates]:
-        """See `Engine.set_rates`."""
-        await self._step()
-        native = {torrent_id: check_rates(rates) for torrent_id, rates in caps.items()}
-        known = {key: self._torrents[key] for key in native if key in self._torrents}
-        for torrent_id, torrent in known.items():
-            torrent.download_limit, torrent.upload_limit = native[torrent_id]
-            torrent.is_changed = torrent.is_unsaved = True
-        self._news.set()
-        return {
-            key: Rates(
-                read_rate(item.download_limit, caps[key].download_bps),
-                read_rate(item.upload_limit, caps[key].upload_bps),
-            )
-            for key, item in known.items()
-        }
 
     async def set_connections_limit(self, torrent_id: TorrentId, limit: int | None) -> None:
         """See `Engine.set_connections_limit`."""
@@ -200,13 +166,6 @@ class SimulatedEngine:
     async def set_queue_position(self, torrent_id: TorrentId, position: int | str) -> None:
         """See `Engine.set_queue_position`."""
         self.world.place(await self._changed(torrent_id), check_place(position))
-
-    async def move_in_queue(self, steps: Sequence[tuple[TorrentId, str]]) -> None:
-        """See `Engine.move_in_queue`."""
-        await self._step()
-        for torrent_id, place in steps:
-            if torrent_id in self._torrents:
-                self.world.place(self._torrents[torrent_id], check_place(place))
 
     async def move(self, torrent_id: TorrentId, download_dir: str) -> None:
         """See `Engine.move`."""
@@ -387,8 +346,7 @@ class SimulatedEngine:
 
     async def _changed(self, torrent_id: TorrentId) -> SimulatedTorrent:
         torrent = await self._enter(torrent_id)
-        torrent.is_changed = torrent.is_unsaved = True
-        self._news.set()
+        self._mark(torrent)
         return torrent
 
 

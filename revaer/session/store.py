@@ -22,6 +22,7 @@ from revaer.resume.messages import (
     SaveRecord,
     StoreUnavailable,
     UpdateIntent,
+    UpdateIntents,
 )
 from revaer.session.messages import SessionUnavailable
 from revaer.session.origin import current_request
@@ -59,6 +60,10 @@ class Store:
     async def update(self, intent: Intent) -> None:
         """Replace a stored intent, its sources excepted. Raises as `persist`, and UnknownIntent."""
         await self._ask(UpdateIntent(intent, current_request()))
+
+    async def update_each(self, intents: Sequence[Intent]) -> Sequence[ResumeRefusal | None]:
+        """Replace many stored intents; return what each was refused with. Raises Uncertain, SessionUnavailable."""
+        return await self._ask(UpdateIntents(tuple(intents), current_request()))
 
     async def forget(self, torrent_id: TorrentId) -> None:
         """Delete an intent for good. Raises Uncertain, SessionUnavailable."""

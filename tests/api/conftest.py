@@ -100,10 +100,10 @@ class Catalogue:
         self.listed = True
         self.snapshots = 0
 
-    def add(self, view: TorrentView) -> TorrentView:
+    def add(self, view: TorrentView, *, restored: bool = False) -> TorrentView:
         """Put a torrent in, and tell."""
         self.views[view.id] = view
-        self.bus.publish(TorrentAdded(view.id, view))
+        self.bus.publish(TorrentAdded(view.id, view, restored))
         return view
 
     def remove(self, torrent_id: TorrentId) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import trio
 
+from revaer.api.problems import explain_status
 from revaer.session import messages as session
 from tests.api.conftest import ADMIN, EXPIRED, READER, Running, StartApi
 from tests.support.problem_documents import assert_problem
@@ -344,3 +345,9 @@ async def test_websocket_is_refused_with_a_problem(api: Running) -> None:
     assert answer.startswith(b"HTTP/1.1 401 ")
     assert b"application/problem+json" in answer
     assert b"application/problem+json" in await raw(api, head + b"\r\n")
+
+
+def test_a_handler_that_ends_without_an_answer_means_come_again() -> None:
+    problem = explain_status(500)
+    assert (problem.status, problem.headers) == (503, {"retry-after": "1"})
+    assert explain_status(431).status == 400

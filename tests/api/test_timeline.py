@@ -103,7 +103,7 @@ async def test_gaps_are_told_and_ends_that_nobody_knows_are_left_out(tmp_path: P
     disk = Disk(runs={5: ("another", None)}, floor=EventId(2, 9))
     old = make_view(1, added_at=-5.0)
     async with open_api(tmp_path, annotate=FactBook().note, beside=partial(with_journal, FakeStore(disk))) as api:
-        api.catalogue.add(old)
+        api.catalogue.add(old, restored=True)
         gaps = (await api.http.get(f"/v1/torrents/{old.id}/timeline")).json()["gaps"]
     assert [(gap.get("first"), gap.get("last")) for gap in gaps] == [(None, "2-9"), ("5-1", None)]
     assert all(gap["reason"] for gap in gaps)

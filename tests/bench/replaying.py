@@ -10,7 +10,7 @@ import trio
 
 from tests.bench.following import follow_events, follow_socket
 from tests.bench.report import Report
-from tests.bench.scale import until_quiet, until_running
+from tests.bench.scale import until_calm, until_running
 from tests.support.daemon import Daemon
 from tests.support.processes import cpu_seconds, memory
 
@@ -42,7 +42,7 @@ async def measure_replay(report: Report, node: Daemon, count: int) -> None:
     bringing back thousands of running torrents takes the processor for longer than a replay does."""
     await node.start()
     await until_running(node)
-    await until_quiet(node.pid)
+    await until_calm(node.pid)
     events = EVENTS * count // 10_000
     goal = GOAL_SECONDS * events / EVENTS
     over_sse = follow_events(node, f"/v1/events?last_event_id={BEGINNING}", mark=MARK, events=events)

@@ -73,7 +73,7 @@ async def _bare_memory(options: Options, torrents: Sequence[Torrent]) -> tuple[i
     async with open_peer(options.folder / "bare") as peer:
         empty = memory(peer.pid)["rss"]
         await peer.leech(torrents, options.folder / "nowhere", paused=True)
-        await until_quiet(peer.pid)
+        await until_calm(peer.pid)
         return empty, memory(peer.pid)["rss"]
 
 
@@ -103,7 +103,7 @@ async def _add_all(report: Report, node: Daemon, torrents: Sequence[Torrent]) ->
 
 
 async def _tell_memory(report: Report, node: Daemon, empty: int, bare: tuple[int, int], count: int) -> None:
-    await until_quiet(node.pid)
+    await until_calm(node.pid)
     full = memory(node.pid)["rss"]
     ours, theirs = (full - empty) / count, (bare[1] - bare[0]) / count
     report.tell("RSS, daemon", full / KIB**2, "MiB", note=f"{empty / KIB**2:.0f} MiB without torrents")
@@ -141,7 +141,7 @@ async def _restarts(report: Report, node: Daemon, options: Options) -> None:
         lists.append(time.perf_counter() - began)
         await eventually(lambda: _restored(node), node.log_tail, within=60, every=0.05)
         restored.append(time.perf_counter() - began)
-        await until_quiet(node.pid)
+        await until_calm(node.pid)
     report.tell_median("clean stop", stops, "s", target=2)
     report.tell_median("restart until ready", readies, "s")
     report.tell_median("restart until the full list is served", lists, "s", target=3)
@@ -190,7 +190,7 @@ async def _resume_all(report: Report, node: Daemon, keys: Sequence[str]) -> None
 
 async def _let_stalls_pass(report: Report, node: Daemon) -> None:
     """Wait until the daemon has forgotten the stalls of what came before; measure what idling costs meanwhile."""
-    await until_quiet(node.pid)
+    await until_calm(node.pid)
     cpu, began = cpu_seconds(node.pid), time.perf_counter()
     await trio.sleep(FORGETTING)
     report.tell("CPU, idle", (cpu_seconds(node.pid) - cpu) / (time.perf_counter() - began), "cores", note="all running")
@@ -256,7 +256,7 @@ async def longest_stall(node: Daemon) -> float:
     return 1000 * await node.api.metric("revaer_loop_stall_longest_seconds")
 
 
-async def until_quiet(pid: int, *, within: float = 60.0) -> None:
+async def until_calm(pid: int, *, within: float = 60.0) -> None:
     """Wait until a process uses less than a tenth of a core over half a second."""
     last = [cpu_seconds(pid), trio.current_time()]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Revaer
-from tests.support.fake_api import CUT, SILENCE, Answer, FakeApi
+from tests.support.fake_api import CUT, SILENCE, Answer, FakeApi, problem
 
 COMPONENTS = {
     "database": {"state": "degraded", "reason": "connection refused", "since": "2024-05-01T10:00:00Z", "generation": 1},
@@ -74,6 +74,28 @@ def test_a_probe_does_not_mind_a_credentials_file_that_cannot_be_used(
 
     assert bare("health").code == 3
     assert bare("health", "--live").code == 0
+
+
+def test_a_node_whose_key_is_gone_is_shown_as_everybody_may_see_it(
+    bare: Revaer, api: FakeApi, environment: Path
+) -> None:
+    """After a factory reset the credentials file has a key that is none any more."""
+    environment.mkdir(parents=True)
+    (environment / "credentials.json").write_text(json.dumps({"api_url": api.url, "api_key": "rk_old:secret"}))
+    (environment / "credentials.json").chmod(0o600)
+    (environment / "runtime.json").write_text(json.dumps({"url": api.url, "pid": 1, "epoch": 1}))
+    api.next_answers.append(problem(401, "Unauthorized"))
+
+    result = bare("health")
+
+    assert (result.code, result.out) == (0, "revaer 0.1.0 is ok\n")
+    assert "what everybody may see" in result.err
+
+
+def test_a_key_that_was_given_must_be_valid(bare: Revaer, api: FakeApi) -> None:
+    api.next_answers.append(problem(401, "Unauthorized"))
+
+    assert bare("--api-url", api.url, "--api-key", "rk_a:b", "health").code == 3
 
 
 def test_a_probe_of_a_daemon_that_is_gone_ends_with_three(bare: Revaer, free_url: str) -> None:

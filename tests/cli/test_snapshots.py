@@ -10,7 +10,7 @@ import pytest
 from revaer.cli.tree import leaves
 from tests.support.cli_scenes import PLACE, SCENES, commands, helps, played
 
-WITHOUT_A_DAEMON = {"serve", "demo", "completion"}
+WITHOUT_A_DAEMON = {"serve", "demo", "completion", "backup", "restore", "import qbittorrent", "import transmission"}
 """Commands whose output belongs to their own tests."""
 
 SEEN_ELSEWHERE = {

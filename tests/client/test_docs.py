@@ -38,6 +38,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Daemon]:
         await daemon.close()
 
 
+@pytest.mark.drill
 async def test_every_example_prints_what_the_page_says(node: Daemon) -> None:
     """One after the other: each leaves the node as it found it."""
     variables = {**os.environ, "REVAER_API_URL": node.url, "REVAER_API_KEY": node.key()}

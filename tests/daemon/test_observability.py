@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 import trio
 
 from tests.support.collector import Collector, open_collector
@@ -25,6 +26,8 @@ from tests.support.torrents import payload
 from tests.support.tracker import open_tracker
 from tests.support.waiting import eventually
 from tests.telemetry.sources import every_metric, total
+
+pytestmark = pytest.mark.drill
 
 UNMOVED = {
     "revaer_event_queue_depth",

@@ -11,8 +11,8 @@ from trio.testing import MockClock
 
 from revaer.database.backoff import Backoff
 from revaer.database.connection import Connection
-from revaer.database.messages import DatabaseStatus, DatabaseUnavailable
-from revaer.database.monitor import Monitor
+from revaer.database.messages import DatabaseStatus, DatabaseUnavailable, UnsupportedServer
+from revaer.database.monitor import Monitor, check_version
 from revaer.database.pool import Pool
 
 
@@ -205,3 +205,29 @@ def test_backoff_doubles_to_its_bound_and_starts_anew() -> None:
     assert waits[-2:] == [2.0, 2.0]
     backoff.reset()
     assert backoff.next() == 0.05
+
+
+@pytest.mark.parametrize("version", ["15.0", "15.8", "18.4", "19beta1", "unknown"])
+def test_a_server_that_is_new_enough_is_used(version: str) -> None:
+    check_version(version)
+
+
+@pytest.mark.parametrize("version", ["9.6.24", "13.2", "14.11"])
+def test_a_server_that_is_too_old_is_refused_with_what_to_do(version: str) -> None:
+    with pytest.raises(UnsupportedServer, match=rf"PostgreSQL {version}, but revaer needs 15 or later: upgrade it"):
+        check_version(version)
+
+
+async def test_an_old_server_ends_the_watch_before_anything_is_migrated() -> None:
+    server = FakeServer()
+    pool = Pool(lambda: server.connect(lambda: None), size=1)
+
+    async def connect(on_lost: Callable[[], None]) -> Connection:
+        link = await server.connect(on_lost)
+        server.links[-1].server_version = "12.4"
+        return link
+
+    monitor = Monitor(connect=connect, pool=pool, migrations=(), on_status=lambda _: None)
+    with pytest.raises(UnsupportedServer):
+        await monitor.run()
+    assert server.links[0].ended

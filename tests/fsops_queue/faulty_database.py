@@ -15,6 +15,7 @@ class FaultyDatabase:
 
     Attributes:
         unconfirmed: statements whose next execution is done and not answered.
+        executed: every statement that came.
     """
 
     def __init__(self, real: Database) -> None:
@@ -24,6 +25,7 @@ class FaultyDatabase:
         self._back.set()
         self._refusals: dict[str, list[Exception]] = {}
         self.unconfirmed: list[str] = []
+        self.executed: list[str] = []
 
     def leave(self, reason: str = "the cable is out") -> None:
         self._away = reason
@@ -62,6 +64,7 @@ class FaultyDatabase:
 
     async def _check(self, sql: str) -> None:
         await trio.lowlevel.checkpoint()
+        self.executed.append(sql)
         if self._away:
             raise DatabaseUnavailable(self._away)
         if planned := self._refusals.get(sql):

@@ -181,7 +181,7 @@ async def test_end_whose_storing_was_not_confirmed_is_told_once(queue: RunningQu
 
 
 async def test_enqueueing_that_was_not_confirmed_is_found_again(queue: RunningQueue) -> None:
-    queue.around.database.unconfirmed.append(queries.ENQUEUE_JOB)
+    queue.around.database.unconfirmed.append(queries.ENQUEUE_JOBS)
     with pytest.raises(FsOpsUnavailable):
         await queue.enqueue(1)
     (await queue.runs(1)).finish()
@@ -197,7 +197,7 @@ async def test_claim_that_was_not_confirmed_is_made_again(queue: RunningQueue) -
 
 
 async def test_statement_that_the_database_refuses_is_the_askers_fault(queue: RunningQueue) -> None:
-    queue.around.database.refuse(queries.ENQUEUE_JOB, StatementFailed("invalid byte sequence"))
+    queue.around.database.refuse(queries.ENQUEUE_JOBS, StatementFailed("invalid byte sequence"))
     with pytest.raises(JobRefused, match="invalid byte"):
         await queue.enqueue(1)
     await queue.enqueue(2)

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.fuzz.node import fuzzed_node
 from tests.fuzz.running import UNDOABLE, all_but, crashes, fuzz, only
 
+pytestmark = pytest.mark.drill
 SEED = 20_261_123
 EXAMPLES = 6
 """Of each call; `just fuzz` goes on for as long as it is told."""

@@ -360,7 +360,7 @@ async def test_timeline_shows_one_torrent_and_what_was_just_published(open_store
 
 async def test_timeline_names_what_may_be_missing(fake: FakeStore, autojump_clock: MockClock) -> None:
     async with open_journal(fake) as journal:
-        journal.bus.publish(added(1, added_at=100.0))
+        journal.bus.publish(replace(added(1), restored=True))
         await trio.sleep(1)
         fake.kill()
     again = FakeStore(fake.disk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -172,7 +173,7 @@ def test_entry_has_the_facts_of_the_event() -> None:
     first = added(1, category="films", tags=("hd",))
     book.note(first)
     event = moved(1, TorrentState.SEEDING)
-    one = make_entry(Stamped(7, 50.0, event, "r-1", book.note(event)), b"{}", epoch=3, started_at=10.0)
+    one = make_entry(Stamped(7, 50.0, event, "r-1", book.note(event)), b"{}", epoch=3)
     assert (one.id, one.at, one.kind, one.request_id) == (EventId(3, 7), 50.0, "state_changed", "r-1")
     assert (one.torrent_id, one.state, one.category, one.tags) == (
         torrent_id(1),
@@ -184,14 +185,14 @@ def test_entry_has_the_facts_of_the_event() -> None:
     assert not one.is_origin
 
 
-@pytest.mark.parametrize(("started_at", "is_origin"), [(999.0, True), (1_001.0, False)])
-def test_torrent_of_an_earlier_start_does_not_begin_anew(started_at: float, is_origin: bool) -> None:
-    stamped: Stamped[Event] = Stamped(1, 50.0, added(1))
-    assert make_entry(stamped, b"{}", epoch=1, started_at=started_at).is_origin is is_origin
+@pytest.mark.parametrize("restored", [True, False])
+def test_torrent_of_an_earlier_start_does_not_begin_anew(restored: bool) -> None:
+    stamped: Stamped[Event] = Stamped(1, 50.0, replace(added(1), restored=restored))
+    assert make_entry(stamped, b"{}", epoch=1).is_origin is not restored
 
 
 def test_event_about_the_node_is_about_no_torrent() -> None:
     event = HealthChanged("database", "up", "down", "away", 1)
-    one = make_entry(Stamped(1, 1.0, event), b"{}", epoch=1, started_at=0.0)
+    one = make_entry(Stamped(1, 1.0, event), b"{}", epoch=1)
     assert (one.torrent_id, one.hashes, one.state, one.tags) == (None, (), None, ())
     assert is_journaled(event)

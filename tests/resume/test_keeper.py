@@ -202,6 +202,48 @@ async def test_waiting_item_is_merged_with_a_newer_one(report: Report, writer: W
     assert keeper.newest(ONE) == "abc"
 
 
+@pytest.fixture
+def patient(writer: Writer, report: Report, nursery: trio.Nursery) -> Keeper[str]:
+    keeper = Keeper("notes", writer, problems=Problems(report), batch=100, patience=2.0, on_outcome=writer.note)
+    nursery.start_soon(keeper.run)
+    return keeper
+
+
+async def test_patient_keeper_waits_for_the_end_of_a_burst(
+    patient: Keeper[str], writer: Writer, autojump_clock: MockClock
+) -> None:
+    await wait_all_tasks_blocked()
+    for number in range(3):
+        patient.put(TorrentId(f"note {number}"), "x")
+        await trio.sleep(0.4)
+    assert writer.batches == []
+    await trio.sleep(0.4)
+    assert [len(batch) for batch in writer.batches] == [3]
+
+
+async def test_burst_without_an_end_is_not_waited_for(
+    patient: Keeper[str], writer: Writer, autojump_clock: MockClock
+) -> None:
+    await wait_all_tasks_blocked()
+    for number in range(8):
+        patient.put(TorrentId(f"note {number}"), "x")
+        await trio.sleep(0.3)
+    assert len(writer.batches[0]) == 7
+
+
+async def test_patience_ends_when_somebody_waits_for_the_writes(
+    patient: Keeper[str], writer: Writer, autojump_clock: MockClock
+) -> None:
+    begin = trio.current_time()
+    patient.put(ONE, "before it began to wait")
+    await patient.settled()
+    patient.put(ONE, "while it waits")
+    await wait_all_tasks_blocked()
+    await patient.settled()
+    assert [batch[ONE] for batch in writer.batches] == ["before it began to wait", "while it waits"]
+    assert trio.current_time() == begin
+
+
 def test_problems_are_told_together_and_cleared_one_by_one(report: Report) -> None:
     problems = Problems(report)
     problems.add("one", "the first")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from revaer.resume.messages import (
     PersistIntent,
     PersistIntents,
     StoreUnavailable,
+    UnknownIntent,
     UnstorableIntent,
+    UpdateIntents,
 )
 from revaer.resume.queries import INSERT_INTENTS
 from revaer.types import InfoHash, TorrentId
@@ -116,3 +119,31 @@ async def test_commit_whose_answer_is_lost_is_undone_and_can_be_asked_again(
         assert all(isinstance(outcome, StoreUnavailable) for outcome in outcomes)
         assert await store.ask(PersistIntents(intents)) == (None,) * 5
     assert len(await stored_ids(database)) == 5
+
+
+async def test_many_updates_are_committed_together_and_keep_sources(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent
+) -> None:
+    intents = tuple(make_intent(number) for number in range(300))
+    changed = tuple(
+        replace(intent, magnet=None, metainfo=None, options=replace(intent.options, paused=not intent.options.paused))
+        for intent in intents
+    )
+    async with run_store(database, tmp_path) as store:
+        await store.ask(PersistIntents(intents))
+        before = store.store.statistics().commits
+        assert await store.ask(UpdateIntents(changed)) == (None,) * 300
+        assert store.store.statistics().commits - before <= 3
+    async with run_store(database, tmp_path) as again:
+        stored = [recovered.intent for recovered in (await again.load()).torrents]
+    assert [intent.options for intent in stored] == [intent.options for intent in changed]
+    assert [(intent.magnet, intent.metainfo) for intent in stored] == [(one.magnet, one.metainfo) for one in intents]
+
+
+async def test_updates_of_unknown_intents_are_refused_and_disturb_no_other(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent
+) -> None:
+    async with run_store(database, tmp_path) as store:
+        await store.ask(PersistIntent(make_intent(1)))
+        outcomes = await store.ask(UpdateIntents((make_intent(2), make_intent(1))))
+    assert [type(outcome) for outcome in outcomes] == [UnknownIntent, type(None)]

@@ -55,7 +55,7 @@ async def _is_closed(scene: Scene, what: str) -> None:
 async def orderly_stop(scene: Scene) -> None:
     """The end: nothing of the node is left running."""
     await stop_in_order(scene)
-    left = [process.pid for process in await trio.to_thread.run_sync(living_below, scene.node.data_dir)]
+    left = [process.pid for process in await trio.to_thread.run_sync(living_below, scene.folder)]
     errors = [line for log in sorted(scene.out.glob("*.log")) for line in _errors(log)]
     scene.notes.holds("the logs have no error", not errors, errors)
     scene.notes.equal("no process is left, the database server neither", left, [])

@@ -36,7 +36,8 @@ class Notebook:
 
     def equal(self, sentence: str, found: object, wanted: object) -> None:
         """Write down that something is as it should be. Raises DoesNotHold when it is not."""
-        self.holds(sentence, found == wanted, f"{found!r} and not {wanted!r}")
+        shown, meant = _differing(found, wanted)
+        self.holds(sentence, found == wanted, f"{shown!r} and not {meant!r}")
 
     async def until(
         self,
@@ -70,3 +71,13 @@ class Notebook:
         said = "(not written down)\n" if private else ended.out + ended.err
         with (self.folder / "commands.log").open("a") as log:
             log.write(f"$ revaer {shlex.join(arguments)}\n{said}[exit code {ended.code}]\n\n")
+
+
+def _differing(found: object, wanted: object) -> tuple[object, object]:
+    """Of two dictionaries, what differs, at any depth; anything else as it is."""
+    while isinstance(found, dict) and isinstance(wanted, dict):
+        keys = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
+        if len(keys) != 1:
+            return {key: found.get(key) for key in keys}, {key: wanted.get(key) for key in keys}
+        found, wanted = found.get(keys[0]), wanted.get(keys[0])
+    return found, wanted

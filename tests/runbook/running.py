@@ -28,10 +28,14 @@ async def run_steps(
         missing = [name for name in step.needs if ended[name] is not Result.OK]
         if missing:
             outcome.problem = f"it needs the step {missing[0]}"
+            ended[step.name] = outcome.result
+            told(outcome)
         else:
-            await _run(scene, step, outcome)
-        ended[step.name] = outcome.result
-        told(outcome)
+            try:
+                await _run(scene, step, outcome)
+            finally:
+                ended[step.name] = outcome.result
+                told(outcome)
 
 
 async def _run(scene: Scene, step: Step, outcome: Outcome) -> None:

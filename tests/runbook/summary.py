@@ -39,7 +39,7 @@ def as_markdown(outcomes: Sequence[Outcome], about: str) -> str:
 def as_line(outcome: Outcome) -> str:
     """One step as a line for the terminal."""
     line = f"{outcome.number:2}  {outcome.title:<34} {outcome.seconds:6.1f} s  {outcome.result.value}"
-    return f"{line}\n    {outcome.problem}" if outcome.problem else line
+    return f"{line}\n    {outcome.problem.splitlines()[0][:300]}" if outcome.problem else line
 
 
 def write_summary(folder: Path, outcomes: Sequence[Outcome], about: str) -> None:

@@ -45,6 +45,7 @@ from revaer.resume.messages import (
     StoreUnavailable,
     UnknownIntent,
     UpdateIntent,
+    UpdateIntents,
 )
 from revaer.selection import evaluate
 from revaer.session.actor import SessionActor
@@ -75,6 +76,15 @@ class StoredTorrents:
         verdict = RecordVerdict.MISSING if record is None else RecordVerdict.GOOD
         return Recovered(self.intents[torrent_id], record, verdict)
 
+    def update(self, intent: Intent) -> None:
+        """Replace an intent but for its sources."""
+        old = self.intents.get(intent.torrent_id)
+        if old is None:
+            raise UnknownIntent(intent.torrent_id)
+        self.intents[intent.torrent_id] = replace(
+            intent, magnet=intent.magnet or old.magnet, metainfo=intent.metainfo or old.metainfo
+        )
+
 
 class FakeStore(Actor[ResumeMessage]):
     def __init__(self, kept: StoredTorrents) -> None:
@@ -92,13 +102,12 @@ class FakeStore(Actor[ResumeMessage]):
                 kept.intents |= {intent.torrent_id: intent for intent in intents}
                 return answer(message, (None,) * len(intents))
             case UpdateIntent(intent):
-                old = kept.intents.get(intent.torrent_id)
-                if old is None:
-                    raise UnknownIntent(intent.torrent_id)
-                kept.intents[intent.torrent_id] = replace(
-                    intent, magnet=intent.magnet or old.magnet, metainfo=intent.metainfo or old.metainfo
-                )
+                kept.update(intent)
                 return answer(message, None)
+            case UpdateIntents(intents):
+                for intent in intents:
+                    kept.update(intent)
+                return answer(message, (None,) * len(intents))
             case ForgetIntent(torrent_id):
                 kept.intents.pop(torrent_id, None)
                 kept.records.pop(torrent_id, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import socket
 import stat
 import struct
@@ -193,6 +194,7 @@ def acknowledged(info: bytes) -> int:
 
 def main() -> None:
     """Serve until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; whoever started this ends it
     peer = Peer(json.loads(sys.argv[1]))
     while peer.session.listen_port() == 0:
         time.sleep(0.005)

@@ -15,11 +15,12 @@ from revaer.types import TorrentState
 
 
 class TorrentAddedEvent(TypedDict):
-    """A torrent was accepted, or restored at a start."""
+    """A torrent was accepted, or listed again at a start: then it is `restored`."""
 
     type: Literal["torrent_added"]
     torrent_id: Id
     torrent: Torrent
+    restored: NotRequired[Literal[True]]
 
 
 class FilesDiscoveredEvent(TypedDict):

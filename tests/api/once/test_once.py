@@ -332,7 +332,7 @@ class FullAnswers(RememberedAnswers):
 
 
 @pytest.mark.parametrize("usage", [Usage(ANSWERS, 0), Usage(1, ANSWER_BYTES)])
-@pytest.mark.parametrize("owner", [ADMIN.key_id, "rk_somebody_else"])
+@pytest.mark.parametrize("owner", [ADMIN.key_id, "rk_somebody_else"], ids=["own", "another"])
 async def test_a_caller_keeps_no_more_than_it_may(tmp_path: Path, owner: str, usage: Usage) -> None:
     answers = FullAnswers(owner, usage)
     async with open_api(tmp_path, beside=lambda _: ((), {"answers": answers})) as api:

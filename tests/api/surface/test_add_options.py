@@ -60,7 +60,7 @@ SHOWN_AS = {"start_paused": "paused"}
 
 
 def test_every_option_is_tried() -> None:
-    elsewhere = {"magnet", "metainfo", "id", "download_dir", "replace_trackers"}
+    elsewhere = {"magnet", "metainfo", "resume", "id", "download_dir", "replace_trackers"}
     assert AddBody.model_fields.keys() == ENGINE.keys() | PLAIN.keys() | elsewhere
 
 
@@ -122,7 +122,7 @@ async def test_settings_are_complete(node: WholeNode) -> None:
     """What an add may say is shown by the same names, but for the source; what nobody asked for is left out."""
     values = {name: value for name, (value, _, _) in ENGINE.items()} | PLAIN | {"replace_trackers": True}
     detail, _ = await add(node, **values)
-    expected = {SHOWN_AS.get(name, name) for name in AddBody.model_fields} - {"magnet", "metainfo", "id"}
+    expected = {SHOWN_AS.get(name, name) for name in AddBody.model_fields} - {"magnet", "metainfo", "resume", "id"}
     assert detail["settings"].keys() == expected | {"replace_web_seeds"}
     assert all({"rule", "selected", "priority"} <= file.keys() for file in detail["files"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -173,6 +173,23 @@ class FakeEngine:
     async def resume(self, torrent_id: TorrentId, *, auto_managed: bool) -> None:
         await self._enter("resume", torrent_id)
         self.torrents[torrent_id].paused = False
+
+    async def pause_many(self, torrent_ids: Sequence[TorrentId]) -> Mapping[TorrentId, EngineError]:
+        return await self._each(torrent_ids, self.pause)
+
+    async def resume_many(self, queued: Mapping[TorrentId, bool]) -> Mapping[TorrentId, EngineError]:
+        return await self._each(queued, lambda key: self.resume(key, auto_managed=queued[key]))
+
+    async def _each(
+        self, torrent_ids: Iterable[TorrentId], call: Callable[[TorrentId], Awaitable[None]]
+    ) -> Mapping[TorrentId, EngineError]:
+        refusals: dict[TorrentId, EngineError] = {}
+        for torrent_id in torrent_ids:
+            try:
+                await call(torrent_id)
+            except EngineRefused as error:
+                refusals[torrent_id] = error
+        return refusals
 
     async def recheck(self, torrent_id: TorrentId) -> None:
         await self._enter("recheck", torrent_id)

@@ -25,6 +25,7 @@ from revaer.resume.messages import (
     StoreUnavailable,
     UnknownIntent,
     UpdateIntent,
+    UpdateIntents,
 )
 from revaer.types import TorrentId
 
@@ -75,6 +76,8 @@ class FakeStore(Actor[ResumeMessage]):
                 return self._change(message)
             case PersistIntents(intents):
                 return answer(message, self._persist_each(intents))
+            case UpdateIntents(intents):
+                return answer(message, self._update_each(intents))
             case SaveRecord(torrent_id, record):
                 if torrent_id in self._shelf.intents:
                     self._shelf.records[torrent_id] = record
@@ -111,6 +114,17 @@ class FakeStore(Actor[ResumeMessage]):
             if refusal is None:
                 self._shelf.intents[intent.torrent_id] = intent
             outcomes.append(refusal)
+        return tuple(outcomes)
+
+    def _update_each(self, intents: tuple[Intent, ...]) -> tuple[ResumeRefusal | None, ...]:
+        self._require_database()
+        outcomes: list[ResumeRefusal | None] = []
+        for intent in intents:
+            try:
+                self._update(intent)
+                outcomes.append(None)
+            except ResumeRefusal as refusal:
+                outcomes.append(refusal)
         return tuple(outcomes)
 
     def _serve(self, message: LoadAll | LoadOne | FlushRecords | MarkClean) -> Handled:

@@ -1,12 +1,16 @@
-"""One action on many torrents: each is done by itself, whatever becomes of the others."""
+"""One action on many torrents: each has its own outcome, whatever becomes of the others."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+import trio
+import trio.testing
 from trio.testing import MockClock
 
 from revaer.session.messages import (
+    Act,
     Action,
     ActionRefused,
     ActOnMany,
@@ -14,12 +18,14 @@ from revaer.session.messages import (
     Queue,
     Recheck,
     Remove,
+    Resume,
     SessionUnavailable,
     SetPieceDeadline,
     UnknownTorrent,
 )
 from revaer.types import TorrentId, TorrentState, TorrentView
 from tests.session.actor.node import Node
+from tests.support.waiting import eventually
 
 NOBODY = TorrentId("01890000-0000-7000-8000-000000000000")
 
@@ -30,6 +36,11 @@ async def act(node: Node, keys: list[TorrentId], action: Action | Remove, *, sec
 
 async def some(node: Node, count: int = 3) -> list[TorrentId]:
     return [(await node.add(f"film {number}")).id for number in range(count)]
+
+
+async def refused(node: Node, request: Act) -> None:
+    with pytest.raises(SessionUnavailable):
+        await node.ask(request)
 
 
 async def test_every_torrent_is_paused_and_shown_as_it_is_then(node: Node, clock: MockClock) -> None:
@@ -106,6 +117,45 @@ async def test_more_torrents_than_work_at_once_are_all_acted_on(node: Node, cloc
         outcomes = await act(node, keys, Pause())
         assert all(isinstance(outcome, TorrentView) for outcome in outcomes)
         assert all(node.engine.torrents[key].paused for key in keys)
+
+
+async def test_those_that_run_already_or_rest_already_are_shown_too(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = await some(node)
+        await act(node, keys[:1], Pause())
+        assert all(isinstance(outcome, TorrentView) for outcome in await act(node, keys, Resume()))
+        assert not any(node.shelf.intents[key].options.paused or node.engine.torrents[key].paused for key in keys)
+
+
+async def test_what_the_engine_refuses_is_put_back(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = await some(node)
+        node.engines.faults.refusals["pause"] = "not now"
+        outcomes = await act(node, keys, Pause())
+        assert [str(outcome) for outcome in outcomes] == ["not now"] * 3
+        await eventually(
+            lambda: not any(node.shelf.intents[key].options.paused for key in keys), "the old wish is stored again"
+        )
+        assert all(view.state.kind is not TorrentState.STOPPED for view in (await node.views()).values())
+
+
+async def test_one_that_is_busy_has_its_turn_and_holds_up_no_other(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = await some(node)
+        node.engines.faults.silent.add("recheck")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(refused, node, Act(keys[1], Recheck()))
+            await trio.testing.wait_all_tasks_blocked()
+            outcomes = await act(node, keys, Pause())
+        assert [view.state.kind for view in outcomes] == [TorrentState.STOPPED] * 3
+        pauses = [key for call, key in node.engine.calls if call == "pause"]
+        assert pauses == [keys[0], keys[2], keys[1]]
+
+
+async def test_reason_of_a_pause_is_shown_by_each(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        views = await act(node, await some(node), Pause("the disk is full"))
+        assert [view.state.message for view in views] == ["the disk is full"] * 3
 
 
 async def test_places_in_the_queue_are_durable_and_moved_with_one_call(node: Node, clock: MockClock) -> None:

@@ -158,7 +158,7 @@ async def settle(house: House, play: Course) -> None:
 
 async def check_settled(house: House, torrent_id: TorrentId) -> None:
     (view,) = (await house.snapshot()).views
-    job, intent = house.bench.jobs[torrent_id], house.kept.intents[torrent_id]
+    job, intent = house.bench.jobs.get(torrent_id), house.kept.intents[torrent_id]
     stage = ProcessingStage.PENDING if intent.processing is None else intent.processing.stage
     expected = {
         JobState.COMPLETED: ProcessingStage.PUBLISHED,
@@ -167,11 +167,14 @@ async def check_settled(house: House, torrent_id: TorrentId) -> None:
         JobState.SKIPPED: ProcessingStage.SKIPPED,
     }
     if stage is not ProcessingStage.PUBLISHED:
+        assert job is not None
         assert stage is expected[job.state], (view, job)
     if stage is ProcessingStage.FAILED:
         assert view.state.kind is TorrentState.FAILED
     else:
         assert view.state.kind is (TorrentState.COMPLETED if intent.options.paused else TorrentState.SEEDING), view
+    if job is None:  # forgotten after it was over
+        return
     if intent.processing == Processing(ProcessingStage.PUBLISHED) and job.state is JobState.COMPLETED:
         assert view.descriptor.library_path == job.artifact_path
 

@@ -1,6 +1,10 @@
--- A job of an equal specification is left as it stands, and then there is no answer.
+-- A job of an equal specification is left as it stands, and then there is no row of it. Ages follow the order of the lists.
 INSERT INTO fsops_jobs AS stored (node, torrent_id, state, priority, source_root, spec, spec_digest, request_id)
-VALUES ($1, $2::uuid, 'queued', $3, $4, $5, $6, $7)
+SELECT $1, wished.torrent_id, 'queued', wished.priority, wished.source_root, wished.spec, wished.spec_digest,
+    wished.request_id
+FROM unnest($2::uuid[], $3::integer[], $4::bytea[], $5::bytea[], $6::text[], $7::text[]) WITH ORDINALITY
+    AS wished (torrent_id, priority, source_root, spec, spec_digest, request_id, place)
+ORDER BY wished.place
 ON CONFLICT (torrent_id) DO UPDATE
 SET state = 'queued', priority = excluded.priority, age = excluded.age, attempt = 0, failures = 0, interruptions = 0,
     next_try_at = NULL, source_root = excluded.source_root, spec = excluded.spec, spec_digest = excluded.spec_digest,
