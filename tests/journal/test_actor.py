@@ -390,6 +390,8 @@ async def test_database_holds_ten_thousand_events_in_few_transactions(database: 
     async with open_journal(store) as journal:
         for number in range(10_000):
             journal.bus.publish(moved(number % 100))
-        await flushed(journal)
+        with trio.fail_after(60):
+            while await store.count() < 10_000:
+                await flushed(journal)
         assert await store.count() == 10_000
         assert (await figures(journal)).waiting == 0
