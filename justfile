@@ -10,7 +10,8 @@ export PATH := justfile_directory() / ".tools/bin:" + env("PATH", "/usr/bin:/bin
 py := "uv run --locked"
 allowed_licenses := "MIT;MIT-0;BSD;Apache;ISC;MPL;Mozilla Public License;PSF;Python Software Foundation;0BSD;Unlicense"
 quick := "not peers and not drill and not tools"
-spread := "-n auto --maxprocesses 4 --dist loadfile"
+# More workers than the usual two cores: half of a test's time is waiting.
+spread := "-n 3 --dist loadfile"
 
 # List the recipes.
 default:

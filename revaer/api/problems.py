@@ -110,7 +110,7 @@ def explain_status(status: int) -> Problem:
 
     500 is that of a request whose handler ended without an answer: the API is being stopped, or starts again.
     """
-    if status >= 500:
+    if status == 500:
         return unavailable("the API broke off before there was an answer; it starts again", 1.0)
     phrase = responses.get(status, "broken request")
     return Problem("bad-request", f"this is not HTTP as this server speaks it ({phrase})")
