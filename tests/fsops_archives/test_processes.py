@@ -48,7 +48,8 @@ def nothing_is_left() -> Iterator[None]:
     before = {process.pid for process in psutil.process_iter()}
     yield
     mine = [each for each in psutil.process_iter(["cmdline"]) if each.pid not in before]
-    assert [each.info["cmdline"] for each in mine if "sleep" in " ".join(each.info["cmdline"] or [])] == []
+    _, left = psutil.wait_procs([each for each in mine if "sleep" in (each.info["cmdline"] or [])], timeout=5)
+    assert left == [], "what was killed is gone in a moment"
 
 
 def test_exit_code_and_both_outputs_are_returned(tmp_path: Path) -> None:
