@@ -153,10 +153,13 @@ async def test_more_selected_after_completion_completes_again(
     view = await add(house, replace(options, selection=SelectionRules(skip_fluff=True)), film)
     await house.until(view.id, TorrentState.SEEDING)
     await house.ask(Select(view.id, SelectionRules()))
-    await house.until(view.id, TorrentState.DOWNLOADING)
+
+    def completed_again() -> bool:
+        house.reader.catch_up()
+        return house.reader.kinds(view.id).count("completed") == 2
+
+    await house.settle(completed_again)
     await house.until(view.id, TorrentState.SEEDING)
-    house.reader.catch_up()
-    assert house.reader.kinds(view.id).count("completed") == 2
 
 
 async def test_remove_with_data_deletes_only_its_own_files(
