@@ -72,6 +72,7 @@ async def test_magnet_shows_its_files_when_its_metadata_came(node: WholeNode) ->
 
 async def test_every_action_is_applied_when_it_is_answered(node: WholeNode) -> None:
     path = await add(node)
+    await until(node, path, "downloading")
     assert (await act(node, path, "pause")).json()["state"]["kind"] == "stopped"
     assert [row["state"]["kind"] for row in await rows(node)] == ["stopped"]
     assert (await act(node, path, "resume")).json()["state"]["kind"] == "downloading"

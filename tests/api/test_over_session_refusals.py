@@ -131,6 +131,7 @@ async def test_nothing_is_changed_while_the_database_is_away_and_everything_is_w
     node: WholeNode, kept: StoredTorrents
 ) -> None:
     path = await add(node)
+    await until(node, path, "downloading")
     kept.is_away = True
     for answer in (
         await post(node, OTHER),
