@@ -85,7 +85,9 @@ def assert_libtorrent_agrees(made: CreatedTorrent) -> None:
     info, hashes = loaded.ti, loaded.ti.info_hashes()
     assert (str(hashes.v1) if hashes.has_v1() else None) == made.hashes.v1
     assert (str(hashes.v2) if hashes.has_v2() else None) == made.hashes.v2
-    assert (info.name(), info.piece_length(), info.total_size()) == (made.name, made.piece_length, _padded(info, made))
+    # Of a version 2 folder with a single file, libtorrent says the file's name for the torrent's.
+    assert info.name() in ({made.name} if made.hashes.v1 or len(made.files) > 1 else {made.name, made.files[0].path})
+    assert (info.piece_length(), info.total_size()) == (made.piece_length, _padded(info, made))
     layout = info.layout()
     real = [at for at in range(layout.num_files()) if not layout.file_flags(at) & layout.flag_pad_file]
     assert [layout.file_size(at) for at in real] == [file.size_bytes for file in made.files]
