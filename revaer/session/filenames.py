@@ -111,19 +111,21 @@ def _problem(name: str, raw: bytes) -> str:
 def engine_renames(metainfo: Metainfo) -> dict[int, str]:
     """The files whose place on disk the engine would choose otherwise than we say, with the place we say.
 
-    The engine keeps other Unicode forms, strips direction marks, and gives another name to a file whose path differs
-    from another one by case only. Paths are relative to the download directory.
+    The engine keeps other Unicode forms, strips direction marks, gives another name to a file whose path differs from
+    another one by case only, and leaves out the folder of a version 2 torrent that has a single file right in it. Paths
+    are relative to the download directory.
     """
     root = f"{metainfo.name}/" if metainfo.multi_file else ""
     files = [entry for entry in metainfo.files if not entry.pad]
     folded = [entry.path.casefold() for entry in files]
     counts = Counter(folded)
     folders = {parent for path in folded for parent in _parents(path)}
-    plain_root = root.isascii()
+    is_bare = metainfo.hashes.v1 is None and metainfo.multi_file and len(files) == 1
+    as_named = root.isascii() and not is_bare
     return {
         entry.index: root + entry.path
         for entry, path in zip(files, folded, strict=True)
-        if not plain_root or not entry.path.isascii() or counts[path] > 1 or path in folders
+        if not as_named or not entry.path.isascii() or counts[path] > 1 or path in folders
     }
 
 

@@ -133,3 +133,22 @@ async def test_files_that_differ_by_case_and_marks_keep_their_names(rig: Rig) ->
     await rig.engine.flush(spec.torrent_id)
     for path, content in composed.items():
         assert (rig.downloads / NAME / path).read_bytes() == content
+
+
+@pytest.mark.parametrize("source", ["metainfo", "magnet"])
+async def test_single_file_of_a_version_2_folder_lies_in_its_folder(rig: Rig, source: str) -> None:
+    files = {"film.mkv": payload(60_000)}
+    metainfo = make_torrent(files, name=NAME, version="v2")
+    await rig.seed(metainfo, files)
+    spec = rig.spec(metainfo if source == "metainfo" else magnet_for(metainfo, version="v2"))
+    await rig.engine.add(spec)
+    await rig.meet(spec.torrent_id)
+    if source == "magnet":
+        await rig.event(MetadataArrived)
+        await rig.engine.set_file_priorities(spec.torrent_id, (4, 4))
+    await rig.event(DownloadFinished)
+    await rig.engine.flush(spec.torrent_id)
+    assert [path.relative_to(rig.downloads) for path in rig.downloads.rglob("*") if path.is_file()] == [
+        Path(NAME) / "film.mkv"
+    ]
+    assert (rig.downloads / NAME / "film.mkv").read_bytes() == files["film.mkv"]
