@@ -73,21 +73,22 @@ class Volumes:
             if not is_same:
                 self._roots, self._newest = dict(roots), ()
             self._asked_at = self._clock()
-            await self._ask()
+            self._newest = await self._ask() or self._unanswered()
         return self._newest
 
-    async def _ask(self) -> None:
-        if not self._lane.statistics().running:
-            try:
-                self._newest = await self._lane.run(self._measure, self._roots, within=WITHIN_SECONDS)
-                return
-            except LaneExpired:
-                pass
+    async def _ask(self) -> tuple[Volume, ...]:
+        """Return what the system says; nothing while it does not answer."""
+        if self._lane.statistics().running:  # the last question is still with it
+            return ()
+        try:
+            return await self._lane.run(self._measure, self._roots, within=WITHIN_SECONDS)
+        except LaneExpired:
+            return ()
+
+    def _unanswered(self) -> tuple[Volume, ...]:
         told = "the system does not answer; these figures are old" if self._newest else "the system does not answer"
         known = self._newest or tuple(Volume({name: str(path)}) for name, path in self._roots.items())
-        self._newest = tuple(
-            Volume(volume.roots, volume.total_bytes, volume.free_bytes, told, volume.at) for volume in known
-        )
+        return tuple(Volume(volume.roots, volume.total_bytes, volume.free_bytes, told, volume.at) for volume in known)
 
 
 def measure_volumes(roots: Mapping[str, Path]) -> tuple[Volume, ...]:

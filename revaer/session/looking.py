@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from revaer.session.core import Core
 from revaer.session.messages import ActionRefused, PeerView, PieceMap, TrackerView
@@ -11,6 +12,8 @@ from revaer.session.planning import Plan
 from revaer.session.records import pack_pieces
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
+
+Answer = TypeVar("Answer")
 
 
 class LookDesk:
@@ -28,10 +31,7 @@ class LookDesk:
     async def peers(self, torrent_id: TorrentId) -> tuple[PeerView, ...]:
         """Return who a torrent is connected to. Raises UnknownTorrent, SessionUnavailable."""
         torrent = await self._find(torrent_id)
-        try:
-            return await self._core.gate.call(self._core.engine.peers(torrent.id)) if torrent.present else ()
-        except ActionRefused:  # it left the engine meanwhile
-            return ()
+        return await self._engine_says(torrent, self._core.engine.peers) or ()
 
     async def trackers(self, torrent_id: TorrentId) -> tuple[TrackerView, ...]:
         """Return what a torrent's trackers say. Raises UnknownTorrent, SessionUnavailable."""
@@ -41,23 +41,25 @@ class LookDesk:
     async def trackers_of(self, torrent: Torrent) -> tuple[TrackerView, ...]:
         """Return what the trackers of a torrent say that is here. Raises SessionUnavailable."""
         own = torrent.view.descriptor.trackers
-        try:
-            if torrent.present:
-                shown = await self._core.gate.call(self._core.engine.trackers(torrent.id))
-                return tuple(view if view.url in own else replace(view, from_profile=True) for view in shown)
-        except ActionRefused:  # it left the engine meanwhile
-            pass
-        return tuple(TrackerView(url, tier) for tier, url in enumerate(own))
+        shown = await self._engine_says(torrent, self._core.engine.trackers)
+        if shown is None:
+            return tuple(TrackerView(url, tier) for tier, url in enumerate(own))
+        return tuple(view if view.url in own else replace(view, from_profile=True) for view in shown)
 
     async def pieces(self, torrent_id: TorrentId) -> PieceMap:
         """Return which pieces of a torrent are there. Raises UnknownTorrent, SessionUnavailable."""
         torrent = await self._find(torrent_id)
+        shown = await self._engine_says(torrent, self._core.engine.pieces)
+        return await self._remembered(torrent) if shown is None else shown
+
+    async def _engine_says(self, torrent: Torrent, look: Callable[[TorrentId], Awaitable[Answer]]) -> Answer | None:
+        """Return what the engine says; None of a torrent it does not have, or no longer. Raises SessionUnavailable."""
+        if not torrent.present:
+            return None
         try:
-            if torrent.present:
-                return await self._core.gate.call(self._core.engine.pieces(torrent.id))
-        except ActionRefused:  # it left the engine meanwhile
-            pass
-        return await self._remembered(torrent)
+            return await self._core.gate.call(look(torrent.id))
+        except ActionRefused:
+            return None
 
     async def _remembered(self, torrent: Torrent) -> PieceMap:
         """Return what the record of a torrent says, and of a torrent that went into the library that it is whole."""
