@@ -69,7 +69,14 @@ _START_WITHIN = 10.0
 # Fast shutdown, then without a checkpoint (the next start recovers), then by force.
 STOP_STEPS = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 2.0))
 
+# What a server says that starts while sessions of a killed one still run: they end by themselves, soon.
+_REMAINS = "pre-existing shared memory block"
+
 _log = structlog.get_logger("revaer.database")
+
+
+class _RemainsRun(DatabaseUnavailable):
+    """Sessions of a server that was killed have not noticed it yet."""
 
 
 class EmbeddedServer:
@@ -103,10 +110,18 @@ class EmbeddedServer:
             DatabaseUnavailable: It cannot be set up or started; trying again later may help.
         """
         await trio.to_thread.run_sync(self._resolve)
-        if not await self._running():
-            await self._start()
-        await self._until_ready()
-        return self._endpoint()
+        give_up_at = trio.current_time() + _START_WITHIN
+        while True:
+            if not await self._running():
+                await self._start()
+            try:
+                await self._until_ready()
+            except _RemainsRun:
+                if trio.current_time() > give_up_at:
+                    raise
+                await trio.sleep(_POLL)
+            else:
+                return self._endpoint()
 
     async def visit(self) -> Endpoint:
         """Return where a server is reached that somebody else runs.
@@ -210,7 +225,9 @@ class EmbeddedServer:
                 if found is not None and found.ready:
                     return
                 if found is None and not self._child_lives():
-                    raise DatabaseUnavailable(f"the embedded server does not run: {await self._cause_of_death()}")
+                    cause = await self._cause_of_death()
+                    kind = _RemainsRun if _REMAINS in cause else DatabaseUnavailable
+                    raise kind(f"the embedded server does not run: {cause}")
                 await trio.sleep(_POLL)
 
     async def _cause_of_death(self) -> str:

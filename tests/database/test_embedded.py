@@ -19,6 +19,7 @@ from revaer.database.postmaster import find_postmaster
 from revaer.database.service import open_database
 from tests.database.conftest import StatusLog
 from tests.support.postgres import server_processes
+from tests.support.waiting import eventually
 
 UP = 20.0
 
@@ -80,6 +81,27 @@ async def test_a_killed_server_is_restarted_by_itself(server_directory: Path, st
             await database.wait_available()
         assert postmaster_of(server_directory) != first
         assert (await database.fetch("SELECT 1"))[0][0] == 1
+
+
+async def test_a_start_outlasts_what_is_left_of_a_killed_server(server_directory: Path) -> None:
+    """A process of the killed server holds its memory, and no other server may use the data until that has ended."""
+    server = EmbeddedServer(server_directory / "postgres")
+    await server.ensure()
+    first = postmaster_of(server_directory)
+    straggler = psutil.Process(first).children()[0]
+    straggler.suspend()
+    os.kill(first, signal.SIGKILL)
+    log = server_directory / "postgres" / "server.log"
+    heir = EmbeddedServer(server_directory / "postgres")
+    with trio.fail_after(UP):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(heir.ensure)
+            await eventually(
+                lambda: "is still in use" in log.read_text(), "the second server finds the first one's memory"
+            )
+            straggler.resume()
+    assert postmaster_of(server_directory) != first
+    await heir.stop()
 
 
 async def test_an_error_of_the_body_still_stops_the_server(server_directory: Path) -> None:
