@@ -1,5 +1,6 @@
 """The private server: made, found again, restarted, stopped."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -87,21 +88,21 @@ async def test_a_start_outlasts_what_is_left_of_a_killed_server(server_directory
     """A process of the killed server holds its memory, and no other server may use the data until that has ended."""
     server = EmbeddedServer(server_directory / "postgres")
     await server.ensure()
-    first = postmaster_of(server_directory)
-    straggler = psutil.Process(first).children()[0]
+    child, log = server._child, server_directory / "postgres" / "server.log"
+    assert child is not None
+    straggler = psutil.Process(child.pid).children()[0]
     straggler.suspend()
-    os.kill(first, signal.SIGKILL)
-    log = server_directory / "postgres" / "server.log"
-    heir = EmbeddedServer(server_directory / "postgres")
-    with trio.fail_after(UP):
+    try:
+        child.kill()
+        await child.wait()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(heir.ensure)
-            await eventually(
-                lambda: "is still in use" in log.read_text(), "the second server finds the first one's memory"
-            )
+            nursery.start_soon(server.ensure)
+            await eventually(lambda: "is still in use" in log.read_text(), "the next one finds the memory in use")
             straggler.resume()
-    assert postmaster_of(server_directory) != first
-    await heir.stop()
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            straggler.kill()
+        await server.stop()
 
 
 async def test_an_error_of_the_body_still_stops_the_server(server_directory: Path) -> None:
