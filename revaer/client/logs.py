@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from revaer.client import documents
 from revaer.client.backoff import Backoff
-from revaer.client.comeback import Comeback, Notice
+from revaer.client.comeback import Comeback, Cut, Notice
 from revaer.client.documents import Document
 from revaer.client.link import Link
 from revaer.client.sse import FrameSource, data_of
@@ -42,7 +41,7 @@ class LogLine:
         )
 
 
-class LogStream:
+class LogStream(Comeback[LogLine | Lagged]):
     """An asynchronous iterator over lines, from the moment of the call. What is written while it is cut off is missed.
 
     Raises:
@@ -57,34 +56,21 @@ class LogStream:
         backoff: Backoff | None = None,
         on_notice: Callable[[Notice], None] | None = None,
     ) -> None:
+        super().__init__(backoff, on_notice)
         self._frames = FrameSource(link, "/v1/logs/stream", {"level": level})
-        self._comeback = Comeback(self._connect, backoff, on_notice)
-
-    async def __aenter__(self) -> Self:
-        await self._comeback.first()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._frames.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> LogLine | Lagged:
-        """Wait for the next line; connects again when the stream was cut. Raises: Problem, InvalidAnswer."""
-        while True:
-            while (frame := await self._frames.next()) is not None:
-                if frame.event == "log":
-                    self._comeback.works()
-                    return LogLine.read(data_of(frame))
-                if frame.event == "lagged":
-                    return Lagged(documents.whole(data_of(frame), "count", 0))
-                if frame.event == "closing":
-                    self._frames.ending = str(data_of(frame).get("reason") or "the daemon ended the stream")
-            await self._frames.close()
-            await self._comeback.again(self._frames.ending)
 
     async def _connect(self) -> None:
         await self._frames.open({})
+
+    async def _close(self) -> None:
+        await self._frames.close()
+
+    async def _next(self) -> LogLine | Lagged | Cut:
+        while (frame := await self._frames.next()) is not None:
+            if frame.event == "log":
+                return LogLine.read(data_of(frame))
+            if frame.event == "lagged":
+                return Lagged(documents.whole(data_of(frame), "count", 0))
+            if frame.event == "closing":
+                self._frames.ending = str(data_of(frame).get("reason") or "the daemon ended the stream")
+        return Cut(self._frames.ending)

@@ -7,14 +7,13 @@ for snapshots gets another one then, and whenever events were missed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import trio
 
 from revaer.client import documents
 from revaer.client.backoff import Backoff
-from revaer.client.comeback import Comeback, Notice, passes
+from revaer.client.comeback import Comeback, Cut, Notice, passes
 from revaer.client.documents import Document
 from revaer.client.errors import Problem
 from revaer.client.link import Link, problem_document
@@ -30,7 +29,7 @@ LOST: Final = "nothing came for 40 s"
 SocketItem: TypeAlias = Snapshot | Event | Reset | Lagged
 
 
-class EventSocket:
+class EventSocket(Comeback[SocketItem]):
     """An asynchronous iterator over events: `async with client.socket() as socket: async for item in socket: ...`.
 
     Entering connects, and raises when that fails. Later cuts are survived; only a refusal that waiting cannot cure
@@ -54,54 +53,41 @@ class EventSocket:
     ) -> None:
         from revaer.client.wire import Wire  # noqa: PLC0415 (the WebSocket library is for those who open one)
 
+        super().__init__(backoff, on_notice)
         self.position = since
         self._wanted = wanted
         self._snapshot = snapshot
         self._wire = Wire(link, PATH, nursery)
-        self._comeback = Comeback(self._connect, backoff, on_notice)
         self._handed_out: str | None = None
         self._chunks = Chunks()
-        self._gap = False
+        self._owes_snapshot = False
         self._is_asked = False
         self._is_refused = False
         self._retry_after = 0.0
-
-    async def __aenter__(self) -> Self:
-        await self._comeback.first()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._wire.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> SocketItem:
-        """Wait for the next item; connects again when the connection was cut.
-
-        Raises:
-            Problem: the daemon refuses the subscription now, and waiting would not help.
-            InvalidAnswer: what came is nothing of this API.
-        """
-        while True:
-            if self._gap:
-                self._gap = False
-                return Reset("the connection was lost before the first event")
-            while not self._is_refused and (message := await self._receive()) is not None:
-                item = self._interpret(message)
-                if isinstance(item, Lagged) and self._snapshot:
-                    await self._subscribe(since=None)
-                if item is not None:
-                    self._comeback.works()
-                    return item
-            await self._come_back()
 
     async def _connect(self) -> None:
         await self._wire.open()
         self._handed_out = self.position
         await self._subscribe(since=self.position)
+
+    async def _close(self) -> None:
+        await self._wire.close()
+
+    async def _next(self) -> SocketItem | Cut:
+        if self._owes_snapshot:
+            await self._subscribe(since=None)
+        while not self._is_refused and (message := await self._receive()) is not None:
+            item = self._interpret(message)
+            if isinstance(item, Lagged) and self._snapshot:
+                self._owes_snapshot = True
+                await self._subscribe(since=None)
+            if item is not None:
+                return item
+        return Cut(self._wire.ending, self._retry_after)
+
+    def _missed(self) -> Reset | None:
+        is_lost = self.position is None and not self._snapshot
+        return Reset("the connection was lost before the first event") if is_lost else None
 
     async def _subscribe(self, *, since: str | None) -> None:
         """Ask for the events; that the connection may be gone already is seen by who waits for them."""
@@ -112,6 +98,7 @@ class EventSocket:
         # The answer to a ping tells where the daemon is, so that even who gets no event knows where to go on.
         if await self._wire.send(message) and not self._snapshot:
             await self._wire.send({"op": "ping"})
+        self._owes_snapshot = False
 
     async def _receive(self) -> Document | None:
         """Wait for the next message of this connection; `None` when it ended, or nothing comes any more."""
@@ -126,11 +113,6 @@ class EventSocket:
             self._is_asked = True
             if not await self._wire.send({"op": "ping"}):
                 return None
-
-    async def _come_back(self) -> None:
-        await self._wire.close()
-        await self._comeback.again(self._wire.ending, at_least=self._retry_after)
-        self._gap = self.position is None and not self._snapshot
 
     def _interpret(self, message: Document) -> SocketItem | None:
         match message.get("op"):

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from httpx_sse import ServerSentEvent
 
 from revaer.client import documents
 from revaer.client.backoff import Backoff
-from revaer.client.comeback import Comeback, Notice
+from revaer.client.comeback import Comeback, Cut, Notice
 from revaer.client.documents import Document
 from revaer.client.link import Link
 from revaer.client.models import Figures
@@ -98,7 +97,7 @@ class Lagged:
 StreamItem: TypeAlias = Event | Reset | Lagged
 
 
-class EventStream:
+class EventStream(Comeback[StreamItem]):
     """An asynchronous iterator over events: `async with client.events() as stream: async for item in stream: ...`.
 
     Entering connects, and raises when that fails. Later cuts are survived; only a refusal that waiting cannot cure
@@ -117,51 +116,31 @@ class EventStream:
         backoff: Backoff | None = None,
         on_notice: Callable[[Notice], None] | None = None,
     ) -> None:
+        super().__init__(backoff, on_notice)
         self.position = last_event_id
         self._frames = FrameSource(link, "/v1/events", params)
-        self._comeback = Comeback(self._connect, backoff, on_notice)
         self._handed_out: str | None = None
-        self._gap = False
-
-    async def __aenter__(self) -> Self:
-        await self._comeback.first()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._frames.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> StreamItem:
-        """Wait for the next item; connects again when the stream was cut.
-
-        Raises:
-            Problem: the daemon refuses the stream now, and waiting would not help.
-            InvalidAnswer: what came is no event stream of this API.
-        """
-        while True:
-            if self._gap:
-                self._gap = False
-                return Reset("the connection was lost before the first event")
-            while (frame := await self._frames.next()) is not None:
-                item = self._interpret(frame)
-                if item is not None:
-                    self._comeback.works()
-                    return item
-            await self._frames.close()
-            await self._comeback.again(self._frames.ending)
-            self._gap = self.position is None
 
     async def _connect(self) -> None:
         await self._frames.open({} if self.position is None else {"last-event-id": self.position})
         self._handed_out = self.position
 
+    async def _close(self) -> None:
+        await self._frames.close()
+
+    async def _next(self) -> StreamItem | Cut:
+        while (frame := await self._frames.next()) is not None:
+            item = self._interpret(frame)
+            if item is not None:
+                return item
+        return Cut(self._frames.ending)
+
+    def _missed(self) -> Reset | None:
+        return Reset("the connection was lost before the first event") if self.position is None else None
+
     def _interpret(self, frame: ServerSentEvent) -> StreamItem | None:
         if frame.retry is not None:
-            self._comeback.hint(frame.retry / 1000)
+            self._backoff.hint(frame.retry / 1000)
         if frame.event == "closing":
             self._frames.ending = "the daemon is stopping"
             return None

@@ -123,6 +123,39 @@ async def test_a_pong_moves_the_position_on_and_never_back(api: FakeApi, client:
 # Cuts
 
 
+class CancellingFilter(EventFilter):
+    """A filter whose reader loses patience the moment it is written into the subscription."""
+
+    impatience = trio.CancelScope()
+
+    def params(self) -> dict[str, str]:
+        self.impatience.cancel()
+        return {}
+
+
+async def test_a_socket_that_is_cancelled_while_it_subscribes_lets_go(client: Client) -> None:
+    with trio.fail_after(5), CancellingFilter.impatience:
+        async with client.socket(CancellingFilter()):
+            pytest.fail("the subscription cannot have been sent")
+
+    assert CancellingFilter.impatience.cancelled_caught
+
+
+async def test_who_stops_waiting_for_a_socket_to_return_can_wait_again(
+    api: FakeApi, client: Client, autojump_clock: trio.testing.MockClock
+) -> None:
+    api.sockets += [[event("1-1", "completed"), Close()], [event("1-2", "completed")]]
+
+    async with client.socket(backoff=Backoff(initial=10.0, random=lambda: 0.0)) as socket:
+        items = await take(socket, 1)
+        with trio.move_on_after(6) as impatience:
+            await anext(socket)
+        items += await take(socket, 1)
+
+    assert impatience.cancelled_caught
+    assert ids(items) == ["1-1", "1-2"]
+
+
 async def test_a_cut_socket_goes_on_after_its_last_event(api: FakeApi, client: Client, impatient: Backoff) -> None:
     notices: list[Notice] = []
     api.sockets.append([event("1-1", "completed"), Close(1001, "the daemon is stopping")])

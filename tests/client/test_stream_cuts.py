@@ -187,5 +187,23 @@ async def test_a_stream_without_a_byte_counts_as_cut(
     assert "no answer within" in notices[0].reason
 
 
+async def test_who_stops_waiting_for_the_return_can_wait_again(
+    api: FakeApi, client: Client, autojump_clock: trio.testing.MockClock
+) -> None:
+    api.streams += [[event_frame("1-1", "completed")], [event_frame("1-2", "completed"), HOLD]]
+    notices: list[Notice] = []
+    backoff = Backoff(initial=10.0, random=lambda: 0.0)
+
+    async with client.events(backoff=backoff, on_notice=notices.append) as stream:
+        items = await take(stream, 1)
+        with trio.move_on_after(6) as impatience:
+            await anext(stream)
+        items += await take(stream, 1)
+
+    assert impatience.cancelled_caught
+    assert ids(items) == ["1-1", "1-2"]
+    assert [type(notice) for notice in notices] == [Interrupted, Resumed], "it is one wait"
+
+
 def test_a_stream_outlasts_three_pings() -> None:
     assert STREAM_IDLE_SECONDS > 60
