@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from revaer.fsops.archives.errors import BadArchive, TooMuch
+from revaer.fsops.archives.errors import BadArchive, TooMuch, UnsafeMember
 from revaer.fsops.archives.trees import remove_tree
 from revaer.fsops.errors import Cancelled, FsOpsError, Transient
 from revaer.fsops.types import Extraction, Limits, StepName
@@ -79,6 +79,43 @@ def test_link_that_an_archive_left_is_no_directory_for_the_next(bench: Bench) ->
     bench.extract()
 
     assert bench.content() == {"d2": b"-> e", "e/x": b"", "d/y": b"1"}
+
+
+LONG = "/".join(["n" * 200] * 16)
+
+
+def test_path_that_becomes_too_long_in_its_directory_is_refused(bench: Bench) -> None:
+    bench.put(f"{'p' * 200}/{'s' * 200}/o.zip", zipped({LONG: b"x"}))
+
+    error = bench.refused(UnsafeMember)
+
+    assert "becomes too long" in error.message
+    assert error.path is not None
+    assert error.path.endswith("/o.zip")
+
+
+def test_path_that_becomes_too_long_in_a_directory_of_its_own_is_refused(bench: Bench) -> None:
+    bench.put(f"{'p' * 190}/{'o' * 190}.zip", zipped({LONG: b"x", "taken": b""}))
+    bench.put(f"{'p' * 190}/taken", b"")
+
+    assert "becomes too long" in bench.refused(UnsafeMember).message
+
+
+def test_path_that_becomes_too_long_by_nesting_is_refused(bench: Bench) -> None:
+    bench.put("o.zip", zipped({f"{LONG}/in.zip": zipped({"m" * 250: b"x", "n" * 200 + "/" + "m" * 250: b"y"})}))
+
+    error = bench.refused(UnsafeMember)
+
+    assert "becomes too long" in error.message
+    assert error.path == f"o.zip/{LONG}/in.zip"
+
+
+def test_long_path_comes_out(bench: Bench) -> None:
+    bench.put("o.zip", zipped({f"{LONG}/film": b"x"}))
+
+    bench.extract()
+
+    assert bench.content() == {f"{LONG}/film": b"x"}
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])

@@ -186,6 +186,16 @@ def test_hard_link_within_is_a_second_name(bench: Bench) -> None:
     assert (bench.into / "a").samefile(bench.into / "d" / "b")
 
 
+def test_bytes_of_a_hard_link_count_as_those_of_a_copy(bench: Bench) -> None:
+    links = [tar_special(f"b{number}", tarfile.LNKTYPE, "a") for number in range(20)]
+    bench.put("a.tar", tarred([tar_file("a", bytes(100_000)), *links]))
+
+    error = bench.refused(TooMuch, limits=Limits(max_extracted_bytes=2_000_000, max_ratio=1e6))
+
+    assert "more than 2000000 bytes" in error.message
+    assert bench.extract().archives[0].bytes == 2_100_000
+
+
 @pytest.mark.parametrize("target", ["../evil", "/etc/passwd", "later", "link", "d"])
 def test_hard_link_to_no_earlier_file_is_refused(bench: Bench, target: str) -> None:
     members = [

@@ -7,10 +7,15 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from revaer.fsops.archives.errors import BadArchive, shown
-from revaer.fsops.archives.names import fold
-from revaer.fsops.archives.trees import remove_tree
+from revaer.fsops.archives.errors import BadArchive, UnsafeMember, shown
+from revaer.fsops.archives.names import MAX_NAME_BYTES, MAX_PATH_BYTES, fold
+from revaer.fsops.archives.trees import remove_tree, walk
+
+_LONGEST_PATH: Final = 4095
+_HEADROOM: Final = MAX_NAME_BYTES + 64
+"""Bytes by which a path may become longer on its way into the library: its entry's name, and a number in its own."""
 
 
 class Placement:
@@ -38,14 +43,18 @@ class Placement:
 
         Raises:
             BadArchive: the folder is something else.
+            UnsafeMember: a path would become longer than the system takes.
             OSError: the disk refuses.
         """
         target = self._directory(folder)
         taken = {fold(name) for name in os.listdir(target)} | self._taken.get(fold(folder), set())  # noqa: PTH208
         names = sorted(os.listdir(tree))  # noqa: PTH208 - names are what is wanted
         if any(fold(name) in taken for name in names):
-            self._move(tree, target / _free_name(stem, taken))
+            free = _free_name(stem, taken)
+            self._check_length(tree, target / free)
+            self._move(tree, target / free)
             return
+        self._check_length(tree, target)
         for name in names:
             self._move(tree / name, target / name)
 
@@ -54,6 +63,14 @@ class Placement:
         while self._made:
             with suppress(OSError):
                 remove_tree(self._made.pop())
+
+    def _check_length(self, tree: Path, place: Path) -> None:
+        """A rename takes no notice of how long the paths below become, but nobody could use or delete them."""
+        root, whole = len(os.fsencode(self._into)), len(os.fsencode(place))
+        room = min(MAX_PATH_BYTES + root, _LONGEST_PATH - _HEADROOM) - whole
+        for node in walk(tree):
+            if len(os.fsencode(node.path)) > room:
+                raise UnsafeMember(f"the path of the member {shown(node.path)} becomes too long in its directory")
 
     def _move(self, source: Path, target: Path) -> None:
         source.rename(target)

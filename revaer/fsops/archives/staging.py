@@ -76,10 +76,11 @@ class Staging:
         self._links.append((self._file_path(name), target))
 
     def hardlink(self, name: str, target: str) -> None:
-        """Make one more name of a file that the archive had before.
+        """Make one more name of a file that the archive had before; its bytes count again, as they do for a copy.
 
         Raises:
             UnsafeMember: the target is no such file.
+            TooMuch: it exceeds the limits.
             OSError: the disk refuses.
         """
         try:
@@ -93,6 +94,7 @@ class Staging:
         if facts is None or not stat.S_ISREG(facts.st_mode):
             raise UnsafeMember(f"the member {shown(name)} is a hard link to {shown(target)}, which is no earlier file")
         path = self._file_path(name)
+        self.guard.written(facts.st_size)
         os.link(self.root / goal, self.root / path, follow_symlinks=False)
         self.files += 1
 
