@@ -114,23 +114,26 @@ def _checksum(run: Run, watch: Watch) -> StepResult:
         target: Hashed(stamp, known[stamp]) for target in wanted if (stamp := record.placed[target].stamp) in known
     }
     todo = _unhashed(run)
-    watch.expect(sum(record.placed[target].stamp.size for target in todo))
+    alone = {target: stamp for stamp, target in {stamp: target for target, stamp in todo.items()}.items()}
+    watch.expect(sum(stamp.size for stamp in alone.values()))
     fresh_files = fresh_bytes = 0
-    with closing(hash_files(run.tools.disk, run.places.tree, todo, watch.advance)) as found:
+    with closing(hash_files(run.tools.disk, run.places.tree, alone, watch.advance)) as found:
         for target, hashed in found:
             record.hashes[target] = hashed
             fresh_files, fresh_bytes = fresh_files + 1, fresh_bytes + hashed.stamp.size
             if fresh_files >= run.tools.pace.files or fresh_bytes >= run.tools.pace.bytes:
                 run.save()
                 fresh_files = fresh_bytes = 0
-    return StepResult(f"{len(todo)} of {len(wanted)} files hashed", watch.done)
+    known = _by_stamp(record.hashes)
+    record.hashes |= {target: Hashed(stamp, known[stamp]) for target, stamp in todo.items()}
+    return StepResult(f"{len(alone)} of {len(wanted)} files hashed", watch.done)
 
 
 def _by_stamp(hashes: Mapping[str, Hashed]) -> dict[Stamp, str]:
     return {each.stamp: each.sha256 for each in hashes.values()}
 
 
-def _unhashed(run: Run) -> dict[str, Stamp | None]:
+def _unhashed(run: Run) -> dict[str, Stamp]:
     hashes, placed = run.record.hashes, run.record.placed
     return {
         item.target: placed[item.target].stamp

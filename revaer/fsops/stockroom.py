@@ -42,14 +42,14 @@ class Stockroom:
         self._made: defaultdict[tuple[Origin, str], list[Placed]] = defaultdict(list)
         for placed in record.placed.values():
             self._made[placed.origin, placed.path].append(placed)
-        self._movable: defaultdict[Stamp, list[StrPath]] = defaultdict(list)
+        self._movable: defaultdict[Stamp, dict[StrPath, None]] = defaultdict(dict)
         for root, entries in (
             (places.repaired, seen.repaired),
             (places.extracted, seen.extracted),
             (places.shelf, seen.shelf),
         ):
             for stamp, path in _index(root, entries):
-                self._movable[stamp].append(path)
+                self._movable[stamp][path] = None
         self._extracted = places.extracted
         self._linkable: dict[Stamp, StrPath] = {}
         if record.replaces is not None:
@@ -61,7 +61,7 @@ class Stockroom:
 
     def move(self, stamp: Stamp, path: Path) -> None:
         """Note that a file lies at another path of the work directory now, from where it may be moved again."""
-        self._movable[stamp].append(path)
+        self._movable[stamp][path] = None
 
     def lend(self, stamp: Stamp, path: StrPath) -> None:
         """Note that a file lies in the new tree, where it stays; a second name of it can be linked from there."""
@@ -79,8 +79,9 @@ class Stockroom:
             paths = self._movable.get(placed.stamp)
             if paths:
                 home = f"{self._extracted}/{item.path}"
-                paths.sort(key=lambda path: path != home)
-                return Found(paths.pop(0), placed, movable=True)
+                path = home if home in paths else next(reversed(paths))
+                del paths[path]
+                return Found(path, placed, movable=True)
             linked = self._linkable.get(placed.stamp)
             if linked is not None:
                 return Found(linked, placed, movable=False)

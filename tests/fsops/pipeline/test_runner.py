@@ -42,6 +42,18 @@ def test_archives_are_replaced_by_their_content(world: World) -> None:
     assert sorted(look_at(world.library / "Show")) == ["", "CD2", "CD2/b", "deep", "deep/er.txt", "film.mkv"]
 
 
+def test_file_with_two_names_is_hashed_once(world: World) -> None:
+    job = world.torrent({"a": b"same", "b": b"same", "c": b"other"})
+    (world.downloads / "Show" / "b").unlink()
+    (world.downloads / "Show" / "b").hardlink_to(world.downloads / "Show" / "a")
+
+    report = world.run(job)
+
+    assert {step.name: step.detail for step in report.steps}[StepName.CHECKSUM] == "2 of 3 files hashed"
+    same, other = (hashlib.sha256(content).hexdigest() for content in (b"same", b"other"))
+    assert {each.path: each.sha256 for each in report.files} == {"a": same, "b": same, "c": other}
+
+
 def test_second_run_does_no_work(world: World) -> None:
     job = world.torrent(FILES)
     first = world.run(job)
