@@ -81,6 +81,11 @@ class Watch:
     on_progress: Callable[[int], None]
     reserve: int = 0
 
+    def check(self) -> None:
+        """Go on, or raise Cancelled."""
+        if self.cancelled():
+            raise Cancelled
+
 
 def find_sets(files: Iterable[str]) -> tuple[Par2Set, ...]:
     """Find the PAR2 sets among files by their names, sorted by path."""
@@ -109,7 +114,7 @@ def verify(root: Path, found: Par2Set, watch: Watch, files: Collection[str] | No
         FsOpsError: a file cannot be read.
     """
     with _located(found, "verify the files of the PAR2 set"):
-        return _verify(root, found, read_protected(root, found.files), watch, files)
+        return _verify(root, found, _protected(root, found, watch), watch, files)
 
 
 def repair(
@@ -136,7 +141,7 @@ def repair(
         FsOpsError: as `verify`; Transient when the disk is full or the tool took too long.
     """
     with _located(found, "repair the files of the PAR2 set"):
-        protected = read_protected(root, found.files)
+        protected = _protected(root, found, watch)
         state = _verify(root, found, protected, watch, files)
         if state.ok:
             into.mkdir()
@@ -166,6 +171,10 @@ def _located(found: Par2Set, doing: str) -> Iterator[None]:
         error.step = StepName.VERIFY_PAR2
         error.path = error.path or found.index
         raise
+
+
+def _protected(root: Path, found: Par2Set, watch: Watch) -> tuple[Protected, ...]:
+    return read_protected(root, found.files, watch.check)
 
 
 def _verify(
@@ -205,8 +214,7 @@ def _is_same(path: Path, shown: str, file: Protected, watch: Watch, counted: int
             digest.update(piece)
             counted += len(piece)
             watch.on_progress(counted)
-            if watch.cancelled():
-                raise Cancelled
+            watch.check()
         return digest.digest() == file.md5
     finally:
         os.close(descriptor)
@@ -254,8 +262,7 @@ def _run(program: Path, bench: Path, watch: Watch) -> ToolResult:
 
 
 def _poll(directory: Path, watch: Watch) -> None:
-    if watch.cancelled():
-        raise Cancelled
+    watch.check()
     facts = os.statvfs(directory)
     if facts.f_bavail * facts.f_frsize < watch.reserve:
         raise Transient("the volume's free space fell below the reserve")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,12 +42,13 @@ class _Packet:
     body: bytes
 
 
-def read_protected(root: Path, files: Sequence[str]) -> tuple[Protected, ...]:
+def read_protected(root: Path, files: Sequence[str], poll: Callable[[], None]) -> tuple[Protected, ...]:
     """Return the files that a set protects, sorted by path.
 
     Args:
         root: The directory to which the paths are relative.
         files: The set's own files; each alone may tell all.
+        poll: Called often; what it raises ends the reading.
 
     Raises:
         BadArchive: none of them tells it all, or what they tell is contradictory.
@@ -58,7 +59,7 @@ def read_protected(root: Path, files: Sequence[str]) -> tuple[Protected, ...]:
     wanted: set[bytes] = set()
     set_id: bytes | None = None
     for path in files:
-        for packet in _packets(root, path):
+        for packet in _packets(root, path, poll):
             set_id = set_id or packet.set_id
             if packet.set_id != set_id:
                 continue
@@ -66,18 +67,22 @@ def read_protected(root: Path, files: Sequence[str]) -> tuple[Protected, ...]:
                 _describe(packet.body, described)
             else:
                 wanted |= _file_ids(packet.body)
+            if len(wanted) > _MAX_FILES:
+                raise BadArchive(f"the PAR2 set protects more than {_MAX_FILES} files", path=path)
         if wanted and wanted <= described.keys():
             return _checked([described[each] for each in wanted])
     raise BadArchive("the PAR2 set is damaged: it does not describe all files that it protects", path=files[0])
 
 
-def _packets(root: Path, path: str) -> Iterator[_Packet]:
+def _packets(root: Path, path: str, poll: Callable[[], None]) -> Iterator[_Packet]:
     with Source(root, [path]) as source:
+        search = _Search(source)
         place = 0
         while place + _HEADER.size <= source.size:
+            poll()
             magic, length, digest, set_id, kind = _HEADER.unpack(_read(source, place, _HEADER.size))
             if magic != _MAGIC or length < _HEADER.size or length % 4:
-                place = _next_magic(source, place + 1)
+                place = search.next_magic(place + 1, poll)
                 continue
             if kind in {_FILE, _MAIN} and length <= _MAX_BODY:
                 body = _read(source, place + _HEADER.size, length - _HEADER.size)
@@ -91,16 +96,26 @@ def _read(source: Source, place: int, size: int) -> bytes:
     return source.read(size)
 
 
-def _next_magic(source: Source, place: int) -> int:
-    """Where the next packet begins after damage; the end when there is none."""
-    while place < source.size:
-        source.seek(place)
-        piece = source.read(CHUNK)
-        found = piece.find(_MAGIC)
-        if found >= 0:
-            return place + found
-        place += max(1, len(piece) - len(_MAGIC) + 1)
-    return source.size
+class _Search:
+    """Finds where packets begin after damage. Goes only forward, and reads nothing twice, whatever lies there."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._start = 0
+        self._piece = b""
+
+    def next_magic(self, place: int, poll: Callable[[], None]) -> int:
+        """Where the next packet begins; the end when there is none."""
+        while place < self._source.size:
+            found = self._piece.find(_MAGIC, place - self._start)
+            if found >= 0:
+                return self._start + found
+            place = max(place, self._start + len(self._piece) - len(_MAGIC) + 1)
+            poll()
+            self._start, self._piece = place, _read(self._source, place, CHUNK)
+            if len(self._piece) < len(_MAGIC):
+                break
+        return self._source.size
 
 
 def _describe(body: bytes, described: dict[bytes, Protected]) -> None:

@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from revaer.fsops.archives.errors import BadArchive, UnsafeMember
+from revaer.fsops.archives.sources import CHUNK
 from revaer.fsops.errors import Cancelled, FsOpsError, Refused, Transient
 from revaer.fsops.par2 import Par2Set, Verification, Watch, find_sets, repair, verify
 from revaer.fsops.tools import ToolBox, ToolMissing
@@ -154,6 +156,49 @@ def test_protected_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> 
 def test_cancelled_verification_stops(desk: Desk) -> None:
     with pytest.raises(Cancelled):
         verify(desk.root, desk.found, desk.watch(cancelled=lambda: True))
+
+
+def test_set_of_nothing_but_beginnings_is_read_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+
+    def count(descriptor: int, size: int, offset: int) -> bytes:
+        nonlocal read
+        piece = pread(descriptor, size, offset)
+        read += len(piece)
+        return piece
+
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", count)
+    content = (b"PAR2\0PKT" + struct.pack("<Q", 1)) * 20_000
+    desk.put("set.par2", content)
+    (desk.root / "set.vol0+1.par2").unlink()
+
+    with pytest.raises(BadArchive, match="does not describe all files"):
+        desk.verify()
+    assert read < len(content) * 6
+
+
+@pytest.mark.parametrize("piece", [b"PAR2\0PKT" + struct.pack("<Q", 1), b"PAR2\0PKT" + struct.pack("<Q", 64), b"x"])
+def test_reading_a_damaged_set_is_cancelled(desk: Desk, piece: bytes) -> None:
+    desk.put("set.par2", piece.ljust(64, b"\0") * 50_000)
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 2
+
+    with pytest.raises(Cancelled):
+        verify(desk.root, desk.found, desk.watch(cancelled=cancelled))
+    assert asked == 3
+
+
+@pytest.mark.parametrize("before", [CHUNK - 4, CHUNK + 1, 2 * CHUNK - 11])
+def test_packet_behind_long_damage_is_found(desk: Desk, before: int) -> None:
+    desk.put("set.par2", b"x" * before + par2(GOOD))
+    (desk.root / "set.vol0+1.par2").unlink()
+
+    assert desk.verify().ok
 
 
 def test_nothing_to_repair_needs_no_tool(desk: Desk) -> None:
