@@ -35,7 +35,8 @@ _REFER: Final = 1 << 13
 _TRUNCATE: Final = 1 << 14
 _TCP: Final = 0b11
 
-_CANNOT_START: Final = 127
+CANNOT_START: Final = 127
+"""The exit code when the tool could not be started."""
 
 
 class Cage(TypedDict):
@@ -54,16 +55,17 @@ def landlock_version() -> int:
 
 def main(arguments: list[str]) -> int:
     """Confine this process and become the tool. Returns the exit code when the tool cannot be started."""
-    cage: Cage = json.loads(arguments[0])
-    _die_with_parent(cage["parent"])
-    _be_first_out_of_memory()
-    _limit_resources(cage["max_file"])
-    _forbid_foreign_writes([*cage["writable"]])
     try:
+        cage: Cage = json.loads(arguments[0])
+        _die_with_parent(cage["parent"])
+        _be_first_out_of_memory()
+        _limit_resources(cage["max_file"])
+        _forbid_foreign_writes([*cage["writable"]])
         os.execv(arguments[1], arguments[1:])  # noqa: S606 - becoming the tool, without a shell, is the purpose
-    except OSError as error:
-        sys.stderr.write(f"cannot start {arguments[1]}: {error.strerror}\n")
-    return _CANNOT_START
+    except Exception as error:  # noqa: BLE001 - the interpreter's own exit code is one of the tool's
+        reason = error.strerror if isinstance(error, OSError) else repr(error)
+        sys.stderr.write(f"cannot start {arguments[1]}: {reason}\n")
+    return CANNOT_START
 
 
 def _libc() -> ctypes.CDLL:
@@ -74,7 +76,7 @@ def _die_with_parent(parent: int) -> None:
     """A daemon that was killed leaves no tool behind that goes on writing."""
     _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
-        os._exit(_CANNOT_START)
+        os._exit(CANNOT_START)
 
 
 def _be_first_out_of_memory() -> None:

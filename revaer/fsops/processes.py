@@ -236,6 +236,8 @@ def failed(tool: str, result: ToolResult, *, path: str | None = None) -> FsOpsEr
     text = result.text.lower()
     if "no space left" in text or "disk full" in text or "not enough space" in text:
         return Transient("there is no space left on the volume", path=path)
+    if result.returncode == confine.CANNOT_START:
+        return Transient(f"{tool} could not be started: {result.last_words}", path=path)
     if result.returncode == -signal.SIGKILL:
         return Transient(f"{tool} was killed from outside, memory may be short", path=path)
     if result.returncode == -signal.SIGXFSZ:

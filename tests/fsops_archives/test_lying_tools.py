@@ -58,6 +58,25 @@ def test_success_that_is_a_lie_is_found_out(bench: Bench, extracting: str, reaso
     assert reason in bench.refused(BadArchive).message
 
 
+@pytest.mark.parametrize("silence", ["exit 0", "exit 1", "echo 'Type = 7z'"])
+def test_tool_that_lists_nothing_is_found_out(bench: Bench, silence: str) -> None:
+    sevenzip(bench, listing=silence)
+
+    assert "listed nothing" in bench.refused(BadArchive).message
+
+
+def test_archive_with_an_empty_list_is_extracted(bench: Bench) -> None:
+    sevenzip(bench, listing="echo ----------")
+
+    assert bench.extract().archives[0].members == 0
+
+
+def test_tool_that_could_not_be_started_may_be_tried_again(bench: Bench) -> None:
+    sevenzip(bench, listing="echo 'cannot start 7zz: MemoryError()' >&2; exit 127")
+
+    assert "could not be started" in bench.refused(Transient).message
+
+
 @pytest.mark.parametrize(
     "extracting",
     [

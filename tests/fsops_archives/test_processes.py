@@ -141,6 +141,13 @@ def test_program_that_is_not_there_says_so(tmp_path: Path) -> None:
     assert "cannot start" in result.last_words
 
 
+def test_cage_that_cannot_be_built_is_no_exit_code_of_the_program(tmp_path: Path) -> None:
+    result = run_tool(["/bin/true"], cwd=tmp_path, timeout=5, cancelled=lambda: False, writable=[tmp_path / "absent"])
+
+    assert result.returncode == 127
+    assert failed("true", result).retryable
+
+
 def test_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Transient, match="cannot start"):
         sh(tmp_path / "absent", "true")

@@ -73,9 +73,12 @@ class _Records:
             self._line(line.decode(errors="surrogateescape").removesuffix("\r"))
 
     def end(self) -> None:
+        """Take the last record. Raises BadArchive when there was no list: even that of an empty archive begins."""
         if self._rest:
             self._line(self._rest.decode(errors="surrogateescape"))
         self._line("")
+        if not self._begun:
+            raise BadArchive(f"{_TOOL} reported success, but listed nothing")
 
     def _line(self, line: str) -> None:
         if not self._begun:
