@@ -32,6 +32,7 @@ def git(*arguments: str) -> str:
 @pytest.fixture
 def earlier(home: Path) -> Path:
     """The code of the version before the schema changed the last time."""
+    assert git("rev-parse", "--is-shallow-repository") == "false", "in a shallow clone: git fetch --unshallow"
     changed = git("log", "--first-parent", "-m", "--format=%H", "-1", "--", "migrations")
     revision = git("rev-parse", f"{changed}^1")
     folder = home / "earlier"
