@@ -6,6 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+_OF_A_NODE: Final = ("DATABASE_URL", "REVAER_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,12 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         log_level=_word(source, "REVAER_LOG_LEVEL"),
         log_format=_word(source, "REVAER_LOG_FORMAT"),
     )
+
+
+def without_node(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the process environment, or the given one, without any word on a node, for the daemon of another one."""
+    source = os.environ if variables is None else variables
+    return {name: value for name, value in source.items() if not name.startswith(_OF_A_NODE)}
 
 
 def _path(source: Mapping[str, str], name: str) -> Path | None:

@@ -14,20 +14,12 @@ from typing import Any
 
 import trio
 
+from revaer.daemon.environment import without_node
 from revaer.demo.errors import DemoFailed
 
 READY_WITHIN = 45.0
 STOP_WITHIN = 12.0
 _EVIDENCE_LINES = 12
-
-FOREIGN_VARIABLES = (
-    "DATABASE_URL",
-    "REVAER_API_KEY",
-    "REVAER_API_URL",
-    "REVAER_CREDENTIALS",
-    "REVAER_DATA_DIR",
-)
-"""What the user's environment says about other daemons, and must not reach this one."""
 
 
 class Child:
@@ -131,7 +123,7 @@ async def child(
         name: what to call it in messages.
         arguments: a module and what it is given.
         log: the file that takes its standard error; appended to.
-        variables: environment variables to set beside the inherited ones.
+        variables: environment variables to set beside the inherited ones, none of which is about a node.
 
     Raises:
         DemoFailed: it cannot be started.
@@ -144,14 +136,17 @@ async def child(
 
 
 async def _start(name: str, arguments: Sequence[str], log: Path, variables: Mapping[str, str]) -> Child:
-    removals = [word for foreign in FOREIGN_VARIABLES for word in ("-u", foreign)]
-    settings = [f"{key}={value}" for key, value in variables.items()]
-    command = ["env", *removals, *settings, sys.executable, "-m", *arguments]
+    command = [sys.executable, "-m", *arguments]
     try:
         # A process that was started but not kept could not be ended.
         with log.open("ab") as stderr, trio.CancelScope(shield=True):
             process = await trio.lowlevel.open_process(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+                env={**without_node(), **variables},
             )
     except OSError as error:
         raise DemoFailed(f"the {name} cannot be started: {error}") from error

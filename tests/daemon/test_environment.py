@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from revaer.daemon.environment import Environment, read_environment
+from revaer.daemon.environment import Environment, read_environment, without_node
 
 
 def test_everything_is_read() -> None:
@@ -25,3 +25,7 @@ def test_silence_and_empty_words_are_the_same() -> None:
     assert (
         read_environment({"REVAER_BOOTSTRAP_FILE": "", "REVAER_LOG_LEVEL": "", "REVAER_SECRET_KEY_FILE": ""}) == silent
     )
+
+
+def test_what_is_said_of_a_node_is_kept_from_another_one() -> None:
+    assert without_node({"PATH": "/bin", "DATABASE_URL_FILE": "/u", "REVAER_SECRET_KEY_FILE": "/k"}) == {"PATH": "/bin"}

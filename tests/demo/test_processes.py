@@ -154,7 +154,10 @@ async def test_the_environment_of_the_user_names_no_other_daemon(
     module: Modules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql:///production")
+    monkeypatch.setenv("DATABASE_URL_FILE", "/run/secrets/database_url")
     monkeypatch.setenv("REVAER_CREDENTIALS", "/etc/key")
+    monkeypatch.setenv("REVAER_SECRET_KEY_FILE", "/etc/secret")
+    monkeypatch.setenv("REVAER_BOOTSTRAP_FILE", "/etc/changeset")
     code = (
         "import json, os, sys; keep = {k: v for k, v in os.environ.items() if 'REVAER' in k or 'DATABASE' in k};"
         "print(json.dumps({'event': 'ready', 'seen': keep}), flush=True); sys.stdin.read()"
