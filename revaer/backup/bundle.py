@@ -5,10 +5,13 @@ Everything here blocks.
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import io
 import os
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +22,7 @@ from backports import zstd
 from revaer.backup import manifest as manifests
 from revaer.backup.errors import BackupError, BrokenBackup
 from revaer.backup.manifest import Manifest, Member
-from revaer.files import sync_directory
+from revaer.files import name_anew
 
 MEMBER_BYTES: Final = 128 * 1024 * 1024
 """No member is larger: one that says so is no member of ours, and is not read into memory."""
@@ -27,6 +30,7 @@ _OPTIONS: Final[dict[int, int]] = {
     zstd.CompressionParameter.checksum_flag: 1,
     zstd.CompressionParameter.compression_level: 6,
 }
+_PARTIAL: Final = ".partial"
 _READING: Final = (tarfile.TarError, zstd.ZstdError, EOFError, OSError)
 
 
@@ -58,18 +62,21 @@ class BundleWriter:
 
 @contextmanager
 def writing(path: Path) -> Iterator[BundleWriter]:
-    """Write a backup beside its name, and give it the name, durably, when the body ended without an error.
+    """Write a backup beside its name; after a body without an error read it again, and give it the name, durably.
 
     Raises:
-        BackupError: there is a file of that name, or the disk refuses.
+        BackupError: there is a file of that name, the disk refuses, or it does not give back what was written.
     """
     if path.exists():
         raise BackupError(f"{path} exists; name another file, or remove it first")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _remove_abandoned(path)
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PARTIAL, dir=path.parent)
+        partial = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                with suppress(OSError):
+                    fcntl.flock(file, fcntl.LOCK_EX)
                 with (
                     zstd.ZstdFile(file, "w", options=_OPTIONS) as packed,
                     tarfile.open(fileobj=packed, mode="w|") as archive,
@@ -77,13 +84,23 @@ def writing(path: Path) -> Iterator[BundleWriter]:
                     yield BundleWriter(archive)
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(partial, path)  # unlike a rename, this never takes the place of another file
-            sync_directory(path.parent)
+                verify(partial)
+                name_anew(partial, path)
         finally:
             with suppress(FileNotFoundError):
                 partial.unlink()
+    except BrokenBackup as error:
+        raise BackupError(f"what was written is not what can be read: {error}; look at the disk, try again") from error
     except OSError as error:
         raise BackupError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what runs that were killed left beside the name: it holds every key. Those that run hold a lock."""
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*{_PARTIAL}"):
+        with suppress(OSError), partial.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.unlink()
 
 
 def read(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from revaer.files import sync_directory
+from revaer.files import name_anew
 from revaer.security.errors import PrivateFileRefused
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -59,10 +59,9 @@ def create_private(path: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        path.hardlink_to(temporary)
+        name_anew(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_directory(path.parent)
 
 
 def _check(path: Path, status: os.stat_result, limit: int) -> None:

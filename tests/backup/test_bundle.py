@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import tarfile
 from pathlib import Path
@@ -100,6 +101,62 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
         write()
     assert path.read_bytes() == b"mine"
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
+
+
+def test_one_that_does_not_read_as_it_was_written_gets_no_name(tmp_path: Path) -> None:
+    def write() -> None:
+        with writing(tmp_path / "x") as bundle:
+            bundle.put("a", b"b")
+            bundle.finish(manifest_of({}))
+
+    with pytest.raises(BackupError, match="look at the disk"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / ".x.abc.partial"
+    left.write_bytes(b"keys")
+    other = tmp_path / ".y.abc.partial"
+    other.write_bytes(b"of another backup")
+
+    with writing(tmp_path / "x") as bundle:
+        bundle.finish(manifest_of({}))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "x"]
+
+
+def test_what_another_run_writes_is_left_alone(tmp_path: Path) -> None:
+    with writing(tmp_path / "x") as first:
+        with pytest.raises(RuntimeError), writing(tmp_path / "x"):
+            raise RuntimeError
+        first.finish(manifest_of({}))
+
+    assert verify(tmp_path / "x").epoch == 1
+
+
+@pytest.fixture
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk on which a file has one name only."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("revaer.files.os.link", refuse)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_hard_links_it_has_its_name_too(tmp_path: Path) -> None:
+    with writing(tmp_path / "x") as bundle:
+        bundle.finish(manifest_of({}))
+
+    assert verify(tmp_path / "x").epoch == 1
+    assert [(path.name, path.stat().st_mode & 0o777) for path in tmp_path.iterdir()] == [("x", 0o600)]
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_hard_links_nothing_is_overwritten_either(tmp_path: Path) -> None:
+    test_a_file_that_appears_meanwhile_is_kept(tmp_path)
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
