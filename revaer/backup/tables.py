@@ -18,8 +18,8 @@ LEFT_OUT: Final = ("schema_migrations", "setup_token")
 
 _FEW: Final = 5
 _MANY: Final = 500
-_ROW_BYTES: Final = 16 * 1024
-"""Rows are fetched many at a time as long as they are smaller than this; a torrent's metainfo may have 10 MiB."""
+_ROW_BYTES: Final = 8 * 1024
+"""Rows that are stored in no more than this are fetched many at a time; a torrent's metainfo may have 10 MiB."""
 _CHUNK_BYTES: Final = 4 * 1024 * 1024
 _TABLES: Final = """
 SELECT c.relname AS name,
@@ -59,22 +59,28 @@ async def freeze(tables: Transaction) -> None:
 
 
 async def chunks(tables: Transaction, shape: Shape) -> AsyncIterator[tuple[int, bytes]]:
-    """Yield the rows of a table as lines of JSON, in pieces of some megabytes, each with its number of rows."""
-    cursor = f"backup_{shape.name}"
-    await tables.execute(f'DECLARE "{cursor}" NO SCROLL CURSOR FOR SELECT row_to_json(t)::text FROM "{shape.name}" t')  # noqa: S608  # names of the server's own catalogue
+    """Yield the rows of a table as lines of JSON, each time some megabytes or one row, with the number of rows.
+
+    Small rows come first: how many are fetched at a time follows from what they are, not from those before them.
+    """
     lines: list[bytes] = []
-    size, several = 0, _FEW
-    while rows := await tables.fetch(f'FETCH {several} FROM "{cursor}"'):
-        fresh = [row[0].encode() for row in rows]
-        several = _MANY if sum(map(len, fresh)) <= len(fresh) * _ROW_BYTES else _FEW
-        lines += fresh
-        size += sum(map(len, fresh))
-        if size >= _CHUNK_BYTES:
-            yield len(lines), b"\n".join(lines)
-            lines, size = [], 0
+    size = 0
+    stored = " + ".join(f'coalesce(pg_column_size("{column}"), 0)' for column in shape.columns)
+    for several, some in ((_MANY, f"{stored} <= {_ROW_BYTES}"), (_FEW, f"{stored} > {_ROW_BYTES}")):
+        cursor = f"backup_{shape.name}"
+        await tables.execute(
+            f'DECLARE "{cursor}" NO SCROLL CURSOR FOR SELECT row_to_json(t)::text FROM "{shape.name}" t WHERE {some}'  # noqa: S608  # names of the server's own catalogue
+        )
+        while rows := await tables.fetch(f'FETCH {several} FROM "{cursor}"'):
+            for line in [row[0].encode() for row in rows]:
+                if lines and size + len(line) > _CHUNK_BYTES:
+                    yield len(lines), b"\n".join(lines)
+                    lines, size = [], 0
+                lines.append(line)
+                size += len(line)
+        await tables.execute(f'CLOSE "{cursor}"')
     if lines:
         yield len(lines), b"\n".join(lines)
-    await tables.execute(f'CLOSE "{cursor}"')
 
 
 async def clear(tables: Transaction, shape: Shape) -> None:

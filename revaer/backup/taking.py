@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Final
 import trio
 
 from revaer.backup import tables
-from revaer.backup.bundle import BundleWriter, verify, writing
+from revaer.backup.bundle import BundleWriter, writing
 from revaer.backup.errors import SourceChanged
 from revaer.backup.manifest import FORMAT, Manifest, Table
 from revaer.database.messages import Database, Transaction
@@ -42,7 +42,7 @@ class Source:
 async def take(
     path: Path, database: Database, source: Source, *, journal: bool = True, say: Callable[[str], None] = lambda _: None
 ) -> Manifest:
-    """Write a backup, read it again and return what it holds.
+    """Write a backup and return what it holds.
 
     Args:
         path: the file to make.
@@ -52,17 +52,22 @@ async def take(
         say: told what is being done.
 
     Raises:
+        SourceChanged: keys cannot be read, or were changed in this moment.
         BackupError: the disk refuses, or the file is there already.
         DatabaseError: the database went away.
     """
     with writing(path) as bundle:
+        keys = await trio.to_thread.run_sync(_read_keys, source)
         async with database.transaction(within=WITHIN) as snapshot:
             await tables.freeze(snapshot)
             schema = {row["name"]: row["checksum"] for row in await snapshot.fetch(_SCHEMA)}
+            if await trio.to_thread.run_sync(_read_keys, source) != keys:
+                # Which of them the rows were sealed with cannot be told.
+                raise SourceChanged("keys were changed in this moment; make the backup again")
             sequences = await tables.sequences(snapshot)
             held = await _put_tables(bundle, snapshot, journal=journal, say=say)
         say("fast-resume records")
-        await trio.to_thread.run_sync(_put_files, bundle, source)
+        await trio.to_thread.run_sync(_put_files, bundle, source, keys)
         manifest = Manifest(
             format=FORMAT,
             product="revaer",
@@ -75,8 +80,8 @@ async def take(
             members=bundle.members,
         )
         await trio.to_thread.run_sync(bundle.finish, manifest)
-    say("reading it again")
-    return await trio.to_thread.run_sync(verify, path)
+        say("reading it again")
+    return manifest
 
 
 async def _put_tables(
@@ -96,19 +101,21 @@ async def _put_tables(
     return held
 
 
-def _put_files(bundle: BundleWriter, source: Source) -> None:
+def _read_keys(source: Source) -> dict[str, bytes]:
     try:
-        for name, path in source.private:
-            if path.exists():
-                bundle.put(f"private/{name}", path.read_bytes())
-        for path in sorted(source.resume.glob(f"*{RECORD}")):
-            _put_record(bundle, path)
+        return {f"private/{name}": path.read_bytes() for name, path in source.private if path.exists()}
     except OSError as error:
         raise SourceChanged(f"cannot read {error.filename}: {error.strerror}") from error
 
 
-def _put_record(bundle: BundleWriter, path: Path) -> None:
-    try:
-        bundle.put(f"resume/{path.name}", path.read_bytes())
-    except FileNotFoundError:
-        return  # its torrent was removed a moment ago
+def _put_files(bundle: BundleWriter, source: Source, keys: Mapping[str, bytes]) -> None:
+    for name, content in keys.items():
+        bundle.put(name, content)
+    for path in sorted(source.resume.glob(f"*{RECORD}")):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue  # its torrent was removed a moment ago
+        except OSError as error:
+            raise SourceChanged(f"cannot read {error.filename}: {error.strerror}") from error
+        bundle.put(f"resume/{path.name}", content)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,10 +17,42 @@ from revaer.backup.errors import BackupError, BrokenBackup, NotEmpty, SourceChan
 from revaer.backup.mapping import PathMap
 from revaer.backup.restoring import Target, examine, restore
 from revaer.backup.taking import Source, take
-from revaer.database.messages import Database
+from revaer.database.messages import Database, Row, Transaction
 from revaer.database.migrations import default_folder, load_migrations
 from tests.backup.conftest import ID, opened
 from tests.support.postgres import other_database_url  # noqa: F401 - a fixture
+
+
+class WatchedFetches:
+    """Notes how much comes with one fetch."""
+
+    def __init__(self, inner: Transaction) -> None:
+        self._inner = inner
+        self.largest = 0
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        rows = await self._inner.fetch(sql, *args)
+        self.largest = max(self.largest, sum(len(row[0]) for row in rows))
+        return rows
+
+    async def execute(self, sql: str, *args: object) -> int:
+        return await self._inner.execute(sql, *args)
+
+
+class Rotating:
+    """A database whose node gets another key just before its rows are read."""
+
+    def __init__(self, inner: Database, key: Path) -> None:
+        self._inner = inner
+        self._key = key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def transaction(self, *, within: float = 5.0) -> AbstractAsyncContextManager[Transaction]:
+        self._key.write_bytes(b"another key")
+        return self._inner.transaction(within=within)
+
 
 SCHEMA = {migration.name: migration.checksum for migration in load_migrations(default_folder())}
 
@@ -102,6 +136,31 @@ async def test_a_backup_shows_one_moment(full: Database) -> None:
         ]
 
     assert [sum(counts) for counts in rows] == [1203, 1]
+
+
+async def test_large_rows_behind_small_ones_make_no_large_piece(full: Database) -> None:
+    metainfo = random.Random(1).randbytes(300_000)
+    await full.execute(
+        """INSERT INTO torrents (id, info_hash_v1, metainfo, options, added_at)
+           SELECT gen_random_uuid(), lpad(n::text, 40, 'a'), $1, '{}', now() FROM generate_series(1, 40) n""",
+        metainfo,
+    )
+    async with full.transaction() as snapshot:
+        watched = WatchedFetches(snapshot)
+        shape = next(shape for shape in await tables.shapes(snapshot) if shape.name == "torrents")
+        pieces = [(count, len(lines)) async for count, lines in tables.chunks(watched, shape)]
+
+    assert sum(count for count, _ in pieces) == 1243
+    assert max(size for _, size in pieces) <= 4 * 1024 * 1024
+    assert watched.largest < 4 * 1024 * 1024
+
+
+async def test_keys_that_change_while_the_moment_is_taken_are_not_carried(
+    full: Database, source: Source, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceChanged, match="make the backup again"):
+        await take(tmp_path / "node", Rotating(full, source.private[0][1]), source)
+    assert not (tmp_path / "node").exists()
 
 
 async def test_without_the_journal_the_rest_is_there(
