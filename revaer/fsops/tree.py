@@ -75,17 +75,28 @@ def look(path: StrPath, relative: str = "") -> Entry:
 
 
 def walk(root: Path) -> Iterator[Entry]:
-    """Yield everything below a directory, each directory before its content, names in order. Raises OSError."""
+    """Yield everything below a directory, each directory before its content, names in order.
+
+    What vanishes meanwhile is left out. Raises OSError, also when there is no such directory.
+    """
     pending = [""]
     while pending:
         relative = pending.pop()
         folder = f"{root}/{relative}" if relative else f"{root}"
-        with os.scandir(folder) as found:
-            names = sorted(each.name for each in found)
+        try:
+            with os.scandir(folder) as found:
+                names = sorted(each.name for each in found)
+        except (FileNotFoundError, NotADirectoryError):
+            if relative:
+                continue
+            raise
         deeper = []
         for name in names:
             path = f"{relative}/{name}" if relative else name
-            entry = look(f"{folder}/{name}", path)
+            try:
+                entry = look(f"{folder}/{name}", path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
             yield entry
             if entry.kind is Kind.DIRECTORY:
                 deeper.append(path)
