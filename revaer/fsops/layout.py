@@ -181,6 +181,9 @@ def _flattened(layout: Layout) -> Layout:
             break
         head = heads.pop()
         inside = layout.items[0].target != head
+        if not inside and layout.items[0].link is not None:
+            # A link that is the entry would have the library around it, and could lead to another entry.
+            break
         items = tuple(msgspec.structs.replace(item, target=item.target.partition("/")[2]) for item in layout.items)
         layout = replace(
             layout,

@@ -53,8 +53,10 @@ def job(*paths: str, multi: bool = True) -> Job:
     return Job(ID, "Show", Path("/downloads/Show"), tuple(SourceFile(path, 10) for path in paths), multi)
 
 
-def lay(own: list[str], out: list[str], *, consumed: tuple[str, ...] = (), flatten: bool = False) -> Layout:
-    return arrange(job(*own), located(*own), {}, extracted(*out), consumed, flatten=flatten)
+def lay(
+    own: list[str], out: list[str], *, consumed: tuple[str, ...] = (), flatten: bool = False, link: str | None = None
+) -> Layout:
+    return arrange(job(*own), located(*own), {}, extracted(*out, link=link), consumed, flatten=flatten)
 
 
 def targets(layout: Layout) -> list[str]:
@@ -99,6 +101,12 @@ def test_flatten_takes_directories_around_a_single_entry_away(
     layout = lay(paths, [], flatten=True)
 
     assert (layout.entry, layout.directory, targets(layout)) == (entry, directory, expected)
+
+
+def test_flatten_does_not_make_a_link_the_entry() -> None:
+    layout = lay(["a.zip"], ["deep/film.mkv"], consumed=("a.zip",), flatten=True, link="Other/secret.mkv")
+
+    assert (layout.entry, layout.directory, targets(layout)) == ("deep", True, ["film.mkv"])
 
 
 @pytest.mark.parametrize(
