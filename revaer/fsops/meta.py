@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from revaer.fsops.disk import Disk
 from revaer.fsops.errors import Refused, from_os_error
@@ -13,6 +17,11 @@ from revaer.fsops.places import META_SUFFIX
 from revaer.fsops.record import Record, UnreadableRecord, decode, encode
 
 _LARGEST: Final = 1 << 30
+
+_HEAD: Final = 2_048
+"""Bytes of a record in which the name of its entry ends, also one of 255 bytes of which each is written as six."""
+
+_ENTRY: Final = re.compile(rb'"artifact":\{"entry":("(?:[^"\\]|\\.)*")')
 
 
 def load(disk: Disk, path: Path, *, dry: bool = False) -> Record | None:
@@ -34,8 +43,8 @@ def load(disk: Disk, path: Path, *, dry: bool = False) -> Record | None:
         return None
 
 
-def read(disk: Disk, path: Path) -> bytes | None:
-    """Return the content of a record's file; None when there is none. Raises FsOpsError."""
+def read(disk: Disk, path: Path, largest: int = _LARGEST) -> bytes | None:
+    """Return the content of a record's file, at most so many bytes; None when there is none. Raises FsOpsError."""
     try:
         if not stat.S_ISREG(disk.lstat(path).st_mode):
             raise Refused("the record of the job is no file; move it away", path=str(path))
@@ -45,7 +54,31 @@ def read(disk: Disk, path: Path) -> bytes | None:
     except OSError as error:
         raise from_os_error(error, "read the record of the job", path=path) from error
     with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor
-        return stream.read(_LARGEST)
+        return stream.read(largest)
+
+
+def owners(disk: Disk, folder: Path, check: Callable[[], None]) -> dict[str, list[Path]]:
+    """Return the files of the records in a folder that say what they published, by the entry's name.
+
+    Only the beginning of each is read, and not whether the rest of it makes sense.
+
+    Args:
+        disk: The disk.
+        folder: Where records lie.
+        check: Called before each; what it raises ends the search.
+
+    Raises:
+        FsOpsError: A record cannot be read.
+        OSError: The folder cannot be listed.
+    """
+    found: dict[str, list[Path]] = {}
+    for path in find_all(folder):
+        check()
+        match = _ENTRY.search(read(disk, path, _HEAD) or b"")
+        if match is not None:
+            with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+                found.setdefault(msgspec.json.decode(match[1], type=str), []).append(path)
+    return found
 
 
 def save(disk: Disk, path: Path, record: Record) -> None:

@@ -38,10 +38,10 @@ def publish(run: Run, watch: Watch) -> StepResult:
     return _Publication(run, watch).run()
 
 
-def check_free(run: Run) -> None:
+def check_free(run: Run, watch: Watch) -> None:
     """Refuse early, before anything is copied, what `publish` would refuse in the end.
 
-    An entry of ours may turn out to be the same; that is not known yet. Raises Refused and OSError.
+    An entry of ours may turn out to be the same; that is not known yet. Raises FsOpsError and OSError.
     """
     record, name = run.record, run.layout.entry
     if run.policy.on_conflict is not OnConflict.FAIL or record.replaces is not None or record.intent is not None:
@@ -49,7 +49,7 @@ def check_free(run: Run) -> None:
     disk = run.tools.disk
     if not _exists(disk, run.places.library / name):
         return
-    if not any(_owner(disk, path, name) for path in meta.find_all(run.places.folder)):
+    if not any(_owner(disk, path, name) for path in meta.owners(disk, run.places.folder, watch.check).get(name, ())):
         path = str(run.places.library / name)
         raise Refused("the library has an entry of that name, which is not overwritten", path=path)
 
@@ -62,6 +62,7 @@ class _Publication:
         self._watch = watch
         self._disk = run.tools.disk
         self._library = run.places.library
+        self._owners: dict[str, list[Path]] | None = None
         layout = run.layout
         self._directory = layout.directory
         self._source = run.places.tree if layout.directory else run.places.tree / layout.entry
@@ -158,7 +159,9 @@ class _Publication:
 
     def _twin(self, name: str) -> StepResult | None:
         """Accept an entry that is there already, if we published it for another torrent with the same content."""
-        for path in meta.find_all(self._run.places.folder):
+        if self._owners is None:
+            self._owners = meta.owners(self._disk, self._run.places.folder, self._watch.check)
+        for path in self._owners.get(name, ()):
             other = None if path == self._run.places.meta else _owner(self._disk, path, name)
             if other is None or other.artifact is None or other.artifact.manifest != self._manifest:
                 continue
@@ -196,13 +199,13 @@ def _finish(record: Record, name: str, detail: str) -> StepResult:
 def _owner(disk: Disk, path: Path, entry: str) -> Record | None:
     """Return the record at a path if it says that it published an entry."""
     content = meta.read(disk, path)
-    if content is None or b'"artifact":{"entry":' not in content[:400]:
+    if content is None:
         return None
     try:
         record = decode(content)
     except UnreadableRecord:
         return None
-    return record if record.artifact is not None and record.artifact.entry == entry and not record.shared else None
+    return record if record.artifact is not None and record.artifact.entry == entry else None
 
 
 def _exists(disk: Disk, path: Path) -> bool:

@@ -85,7 +85,7 @@ def _prepare(run: Run, watch: Watch) -> StepResult:
 def _flatten(run: Run, watch: Watch) -> StepResult:
     watch.check()
     layout = run.layout
-    publish.check_free(run)
+    publish.check_free(run, watch)
     words = [f"{layout.flattened} directories taken away"] if layout.flattened else []
     words += [f"{layout.renamed} extracted files got a number, as their names were taken"] if layout.renamed else []
     words.append(f"the entry is {layout.entry}")

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from revaer.fsops import meta
+from revaer.fsops.disk import Disk, StrPath
 from revaer.fsops.policy import MoveMode, OnConflict, Policy
 from revaer.fsops.record import JobState
+from revaer.fsops.sweeper import clean
 from revaer.fsops.types import Job, SourceFile, StepName
+from revaer.types import TorrentId
 from tests.fsops.pipeline.world import ID, OTHER_ID, Seen, World, look_at, zipped
 
 FILES = {"film.mkv": b"film" * 1000, "Subs/en.srt": b"words"}
@@ -33,6 +37,17 @@ def obstacle(path: Path, kind: str) -> None:
             path.symlink_to(path.with_name("elsewhere"))
         case "pipe":
             os.mkfifo(path)
+
+
+class ReadingDisk(Disk):
+    """A disk that notes which files are opened."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+
+    def open_read(self, path: StrPath) -> int:
+        self.opened.append(Path(path).name)
+        return super().open_read(path)
 
 
 KINDS = ["file", "empty directory", "directory", "link", "link to a directory"]
@@ -194,6 +209,50 @@ def test_entry_published_for_another_torrent_with_the_same_content_is_shared(wor
     assert report.artifact_path == world.library / "Show"
     assert look_at(world.library / "Show") == before
     assert world.run(other).ran == ()
+
+
+def test_shared_entry_is_shared_again_when_the_first_torrent_is_forgotten(world: World) -> None:
+    world.run(world.torrent(FILES))
+    world.run(world.torrent(FILES, torrent_id=OTHER_ID))
+    clean(world.library, ID)
+    third = TorrentId("01900000-0000-7000-8000-000000000003")
+
+    report = world.run(world.torrent(FILES, torrent_id=third))
+
+    assert report.error is None
+    assert report.artifact_path == world.library / "Show"
+
+
+def test_records_of_other_entries_are_not_read_whole(world: World) -> None:
+    world.run(world.torrent(FILES))
+    world.run(world.torrent({f"{number}.mkv": b"film" for number in range(200)}, name="Other", torrent_id=OTHER_ID))
+    third = TorrentId("01900000-0000-7000-8000-000000000003")
+    reading = ReadingDisk()
+
+    report = world.with_disk(reading).run(
+        world.torrent({"x": b"x"}, torrent_id=third), Policy(on_conflict=OnConflict.RENAME)
+    )
+
+    assert report.artifact_path == world.library / "Show (2)"
+    assert reading.opened.count(f"{OTHER_ID}.revaer.meta") == 1
+    assert reading.opened.count(f"{ID}.revaer.meta") == 2
+
+
+@pytest.mark.parametrize("name", ["\x01" * 255, 'a"artifact":{"entry":"b"}', "\\", "ü" * 127])
+def test_record_of_an_entry_is_found_by_its_name(world: World, name: str) -> None:
+    world.run(world.torrent({"a": b"a"}, name=name))
+
+    assert meta.owners(world.disk, world.ours, lambda: None) == {name: [world.meta]}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b'"artifact":{"entry":"\xff"', b'"artifact":{"entry":"\\q"', b"\0" * 9999]
+)
+def test_record_without_an_entry_has_no_name(world: World, content: bytes) -> None:
+    world.ours.mkdir()
+    world.meta.write_bytes(content)
+
+    assert meta.owners(world.disk, world.ours, lambda: None) == {}
 
 
 def test_our_entry_with_other_content_is_a_conflict(world: World) -> None:
