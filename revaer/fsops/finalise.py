@@ -12,6 +12,7 @@ from revaer.fsops.checksum import hash_files
 from revaer.fsops.errors import FsOpsError
 from revaer.fsops.layout import numbered
 from revaer.fsops.policy import MoveMode
+from revaer.fsops.publish import rename_new
 from revaer.fsops.record import Artifact, JobState, Origin, Placed, Replaced
 from revaer.fsops.run import Run, StepResult
 from revaer.fsops.tree import Kind
@@ -97,13 +98,13 @@ def _withdraw(run: Run, old: Replaced) -> str:
     name = old.artifact.entry
     exchanged = new.entry == name
     if not exchanged and _is_ours(places.library / name, old.artifact):
-        disk.rename_new(places.library / name, places.withdrawn / name)
+        disk.rename(places.library / name, places.withdrawn / name)
         disk.sync_path(places.library, directory=True)
     if exchanged and old.artifact.directory:
         if tree.is_plain_directory(places.tree):
-            disk.rename_new(places.tree, places.withdrawn / name)
-    elif exchanged and os.path.lexists(places.tree / name):
-        disk.rename_new(places.tree / name, places.withdrawn / name)
+            disk.rename(places.tree, places.withdrawn / name)
+    elif exchanged and os.path.lexists(places.tree / name) and not _is_ours(places.tree / name, new):
+        disk.rename(places.tree / name, places.withdrawn / name)
     if not os.path.lexists(places.withdrawn / name):
         return "the replaced entry was gone"
     check = artefact.inspect(disk, places.withdrawn, old.artifact, old.placed, old.hashes)
@@ -112,7 +113,7 @@ def _withdraw(run: Run, old: Replaced) -> str:
     for number in range(2, 1_000):
         aside = places.library / numbered(name, number, directory=old.artifact.directory)
         if not os.path.lexists(aside):
-            disk.rename_new(places.withdrawn / name, aside)
+            rename_new(disk, places.withdrawn / name, aside, directory=old.artifact.directory)
             disk.sync_path(places.library, directory=True)
             return f"the replaced entry was changed meanwhile and is kept as {aside.name}"
     raise FsOpsError("the replaced entry was changed and there is no free name for it", path=name)

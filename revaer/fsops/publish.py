@@ -54,6 +54,35 @@ def check_free(run: Run, watch: Watch) -> None:
         raise Refused("the library has an entry of that name, which is not overwritten", path=path)
 
 
+def rename_new(disk: Disk, source: Path, target: Path, *, directory: bool, claimed: bool = False) -> None:
+    """Give what lies in the work directory a free name in the library, also where the volume knows no flags.
+
+    Args:
+        disk: The disk.
+        source: What is renamed; a file may keep this name too.
+        target: The new name.
+        directory: Whether it is a directory.
+        claimed: Whether the name was claimed already.
+
+    Raises:
+        OSError: The name is taken, or the disk refused.
+    """
+    try:
+        disk.rename_new(source, target)
+        return
+    except OSError as error:
+        if error.errno not in _NO_FLAGS:
+            raise
+    if not directory:
+        # A link never takes the place of anything; the other name goes with the work directory.
+        disk.link(source, target)
+        return
+    if not claimed:
+        disk.mkdir(target, _CLAIM)
+    # The system renames a directory over an empty one only: what somebody put there meanwhile makes it fail.
+    disk.rename(source, target)
+
+
 class _Publication:
     """One run of the step."""
 
@@ -72,7 +101,7 @@ class _Publication:
         """Publish under the first name that is free, or say why not."""
         layout, policy = self._run.layout, self._run.policy
         old = self._run.record.replaces
-        if old is not None and old.artifact.entry == layout.entry and old.artifact.directory == layout.directory:
+        if old is not None and self._is_in_place(old.artifact):
             return self._exchange(old.artifact)
         for number in range(1, _TRIES):
             self._watch.check()
@@ -93,6 +122,12 @@ class _Publication:
                 raise Refused("the library has an entry of that name, which is not overwritten", path=path)
         raise Refused(f"{_TRIES} names like that are taken in the library", path=str(self._library / layout.entry))
 
+    def _is_in_place(self, old: Artifact) -> bool:
+        """Whether the entry of an earlier run has the name and kind of the new one, and is still there."""
+        layout = self._run.layout
+        alike = old.entry == layout.entry and old.directory == layout.directory
+        return alike and artefact.entries_of(self._library, old) is not None
+
     def _rename_to(self, name: str) -> bool:
         """Rename; False when the name is taken."""
         run, target = self._run, self._library / name
@@ -102,29 +137,13 @@ class _Publication:
         run.record.intent = Artifact(name, self._directory, ino, self._manifest)
         run.save()
         try:
-            self._rename(target)
+            rename_new(self._disk, self._source, target, directory=self._directory, claimed=self._is_claim(target))
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
             return False
         self._disk.sync_path(self._library, directory=True)
         return True
-
-    def _rename(self, target: Path) -> None:
-        try:
-            self._disk.rename_new(self._source, target)
-            return
-        except OSError as error:
-            if error.errno not in _NO_FLAGS:
-                raise
-        if not self._directory:
-            # A link never takes the place of anything; the other name goes with the work directory.
-            self._disk.link(self._source, target)
-            return
-        if not self._is_claim(target):
-            self._disk.mkdir(target, _CLAIM)
-        # The system renames a directory over an empty one only: what somebody put there meanwhile makes it fail.
-        self._disk.rename(self._source, target)
 
     def _is_claim(self, target: Path) -> bool:
         """Tell whether a name was claimed by a run of this job that was interrupted."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from revaer.fsops import artefact, locate, meta, ownership, publish, workdir
 from revaer.fsops.artefact import ArtifactState
 from revaer.fsops.digests import job_digest, policy_digest
-from revaer.fsops.errors import Cancelled, FsOpsError, from_os_error
+from revaer.fsops.errors import Cancelled, FsOpsError, Refused, from_os_error
 from revaer.fsops.places import Places
 from revaer.fsops.plan import Action, PlannedStep, decide, plan, prune, step_digest
 from revaer.fsops.policy import Paths, Policy
@@ -197,11 +197,7 @@ class _Runner:
             if (
                 before is not None
                 and step is StepName.LOCATE_SOURCE
-                and (before.digest, located)
-                == (
-                    value,
-                    run.record.located,
-                )
+                and (before.digest, before.outcome, located) == (value, result.outcome, run.record.located)
             ):
                 return True
             self._ran.append(step)
@@ -285,7 +281,8 @@ class _Runner:
 
     def _clear(self) -> None:
         """Remove the work directory; what cannot be removed now is removed by the next run."""
-        with suppress(OSError):
+        with suppress(OSError, Refused):
+            workdir.check_dispensable(self._run.places, self._run.record)
             workdir.remove(self._run.tools.disk, self._run.places)
 
     def _published(self, note: str | None = None) -> Report:

@@ -15,7 +15,7 @@ import trio
 
 from actors import LaneExpired
 from revaer.database.messages import Database, DatabaseError
-from revaer.fsops import tree, workdir
+from revaer.fsops import meta, tree, workdir
 from revaer.fsops.disk import Disk
 from revaer.fsops.errors import FsOpsError
 from revaer.fsops.places import Places
@@ -117,11 +117,12 @@ def clean(library_root: Path, torrent_id: TorrentId, disk_of: Callable[[], Disk]
     """Delete the work directory and the record of a job; False when the library is not there. Blocks.
 
     Raises:
-        FsOpsError, OSError: Something cannot be deleted.
+        FsOpsError, OSError: Something cannot be deleted, or is the only copy of a torrent's files.
     """
     places, disk = Places(Path(os.path.realpath(library_root)), torrent_id), disk_of()
     if not tree.is_plain_directory(places.folder):
         return False
+    workdir.check_dispensable(places, meta.load(disk, places.meta, dry=True))
     workdir.remove(disk, places)
     try:
         disk.unlink(places.meta)

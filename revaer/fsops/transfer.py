@@ -22,7 +22,7 @@ from revaer.fsops.disk import StrPath
 from revaer.fsops.errors import FsOpsError, Refused, Transient, from_os_error
 from revaer.fsops.layout import Item
 from revaer.fsops.links import check_links
-from revaer.fsops.plan import acceptable
+from revaer.fsops.plan import Seen, acceptable
 from revaer.fsops.policy import MoveMode
 from revaer.fsops.record import Extracted, Origin, Placed, Stamp
 from revaer.fsops.run import Run, StepResult
@@ -108,6 +108,7 @@ class _Transfer:
         room = Stockroom(run.places, seen, run.record, run.policy, run.ownership)
         if seen.tree or seen.shelf:
             useful = room.stamps_for(missing)
+            self._check_last_copies(seen, kept, useful)
             self._clear(seen.tree, kept, room, useful)
             self._clear_shelf(seen.shelf, useful)
             # The run that made them may have ended before their names were durable.
@@ -152,6 +153,20 @@ class _Transfer:
         same = (source.dev, source.stamp.ino) == (entry.dev, entry.stamp.ino)
         return Placed(item.origin, item.path, entry.stamp, entry.stamp, item.mode, "link") if same else None
 
+    def _check_last_copies(self, seen: Seen, kept: dict[str, Placed], useful: frozenset[Stamp]) -> None:
+        """Refuse to delete what has neither a source nor a published entry any more."""
+        record = self._run.record
+        if record.replaces is None or seen.stock:
+            return
+        for path, placed in record.placed.items():
+            mine = path in kept or placed.stamp in useful or placed.origin is not Origin.SOURCE
+            if not mine and not os.path.lexists(f"{self._origin}/{placed.path}"):
+                raise Refused(
+                    "the only copy of the file is in the work directory, and not as the policy wants it; set the "
+                    "earlier policy again, or move the file away",
+                    path=str(self._root / path),
+                )
+
     def _clear(
         self, entries: Mapping[str, Entry], kept: dict[str, Placed], room: Stockroom, useful: frozenset[Stamp]
     ) -> None:
@@ -175,7 +190,7 @@ class _Transfer:
 
     def _shelve(self, path: str, stamp: Stamp, room: Stockroom) -> None:
         target = self._free_on_shelf()
-        self._disk.rename_new(self._root / path, target)
+        self._rename(self._root / path, target)
         room.move(stamp, target)
 
     def _take_home(self, path: str, file: Extracted) -> bool:

@@ -9,12 +9,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from revaer.fsops import tree
+from revaer.fsops import artefact, tree
 from revaer.fsops.copying import discard
 from revaer.fsops.disk import Disk
 from revaer.fsops.errors import Refused, Transient, from_os_error
 from revaer.fsops.places import Places
 from revaer.fsops.plan import Seen
+from revaer.fsops.record import Record
+from revaer.fsops.types import Outcome, StepName
 
 
 def open_library(disk: Disk, places: Places) -> None:
@@ -95,6 +97,32 @@ def remove(disk: Disk, places: Places) -> None:
     elif any(tree.walk(places.work)):
         return
     disk.rmdir(places.work)
+
+
+def check_dispensable(places: Places, record: Record | None) -> None:
+    """Refuse to let the work directory go while it has the only copy of what was published and moved.
+
+    That is so when the entry was deleted while a run was about to replace it, and its source is gone.
+
+    Args:
+        places: The job's.
+        record: What is remembered of it; None when there is no record.
+
+    Raises:
+        Refused: Names the directory.
+        OSError: The disk refused.
+    """
+    if record is None or record.artifact is not None or record.replaces is None:
+        return
+    located = record.steps.get(StepName.LOCATE_SOURCE)
+    if located is None or located.outcome is not Outcome.SKIPPED:
+        return
+    if artefact.entries_of(places.library, record.replaces.artifact) is None and any(
+        entry.kind is tree.Kind.FILE for root in (places.tree, places.shelf) for entry in tree.snapshot(root).values()
+    ):
+        raise Refused(
+            "the only copy of the torrent's files is in the work directory; move it away", path=str(places.tree)
+        )
 
 
 def empty(disk: Disk, directory: Path) -> None:
