@@ -52,8 +52,12 @@ class FsOpsError(Exception):
         self.retryable = retryable
 
     def problem(self, step: StepName) -> Problem:
-        """Return the error as a value; `step` is where it arose unless the error knows better."""
-        return Problem(self.step or step, self.path, self.message, self.retryable)
+        """Return the error as a value; `step` is where it arose unless the error knows better.
+
+        What is no Unicode text in a name is escaped, so that the value can be stored.
+        """
+        path = None if self.path is None else _text(self.path)
+        return Problem(self.step or step, path, _text(self.message), self.retryable)
 
 
 class Refused(FsOpsError):
@@ -75,6 +79,10 @@ class Cancelled(FsOpsError):
 
     def __init__(self, *, step: StepName | None = None) -> None:
         super().__init__("the job was cancelled", step=step, retryable=True)
+
+
+def _text(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()
 
 
 def from_os_error(

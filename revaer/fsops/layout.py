@@ -100,10 +100,19 @@ def check_path(path: str) -> None:
     """Refuse a path of a torrent's file that is not plainly below the torrent's root. Raises Refused."""
     if not path or "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
         raise Refused("the torrent has a file whose path leaves the torrent or is no path", path=repr(path))
+    _check_text(path, "the torrent has a file whose name is no Unicode text")
+
+
+def check_job_name(name: str) -> None:
+    """Refuse a torrent's name that cannot even be noted in the record. Raises Refused."""
+    _check_text(name, "the torrent's name is no Unicode text; rename the torrent")
+
+
+def _check_text(text: str, message: str) -> None:
     try:
-        path.encode()
+        text.encode()
     except UnicodeEncodeError:
-        raise Refused("the torrent has a file whose name is no Unicode text", path=repr(path)) from None
+        raise Refused(message, path=repr(text)) from None
 
 
 def numbered(name: str, number: int, *, directory: bool) -> str:

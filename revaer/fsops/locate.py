@@ -33,6 +33,8 @@ def check_allowed(job: Job, library: Path, allowed: Iterable[Path]) -> None:
         raise Refused("the torrent names a file twice")
     if not job.multi_file and len(job.files) != 1:
         raise Refused("a torrent of a single file has more than one")
+    if "\0" in str(job.source_root):
+        raise Refused("the torrent's directory is no path", path=repr(str(job.source_root)))
     root = Path(os.path.realpath(job.source_root))
     if not any(root.is_relative_to(os.path.realpath(each)) for each in allowed):
         raise Refused("the torrent lies where the policy's allow_paths do not allow it", path=str(job.source_root))

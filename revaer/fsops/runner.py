@@ -12,11 +12,12 @@ from revaer.fsops import artefact, locate, meta, ownership, publish, workdir
 from revaer.fsops.artefact import ArtifactState
 from revaer.fsops.digests import job_digest, policy_digest
 from revaer.fsops.errors import Cancelled, FsOpsError, Refused, from_os_error
+from revaer.fsops.layout import check_job_name
 from revaer.fsops.places import Places
 from revaer.fsops.plan import Action, PlannedStep, decide, plan, prune, step_digest
 from revaer.fsops.policy import Paths, Policy
 from revaer.fsops.ports import OnProgress, Tools
-from revaer.fsops.record import ErrorRecord, JobState, Record, Replaced, StepRecord
+from revaer.fsops.record import ErrorRecord, JobState, Located, Record, Replaced, StepRecord
 from revaer.fsops.report import Report, report_of
 from revaer.fsops.run import Run, StepResult
 from revaer.fsops.steps import holds, perform
@@ -76,14 +77,14 @@ def plan_job(job: Job, policy: Policy, paths: Paths, tools: Tools) -> JobPlan:
     Raises:
         FsOpsError: The job would fail before its first step, or its source is not there.
     """
-    places = Places(Path(os.path.realpath(paths.library_root)), job.torrent_id)
+    places = _places(job, paths)
     record = meta.load(tools.disk, places.meta, dry=True) or Record(torrent_id=job.torrent_id)
     owner = ownership.resolve_ownership(policy)
     run = Run(job, policy, paths, tools, places, owner, record, lambda *_: None, lambda: False)
     try:
         if record.artifact is None:
             prune(record, run.look())
-            found = locate.locate(job, run.watch(StepName.LOCATE_SOURCE))
+            found = _find_source(run)
             record.located = record.located if found == record.located else found
         if record.extracted is None and not policy.extract:
             record.extracted = []
@@ -101,10 +102,27 @@ def plan_job(job: Job, policy: Policy, paths: Paths, tools: Tools) -> JobPlan:
 def _open(
     job: Job, policy: Policy, paths: Paths, tools: Tools, on_progress: OnProgress, cancelled: Callable[[], bool]
 ) -> Run:
-    places = Places(Path(os.path.realpath(paths.library_root)), job.torrent_id)
+    places = _places(job, paths)
     workdir.open_library(tools.disk, places)
     record = meta.load(tools.disk, places.meta) or Record(torrent_id=job.torrent_id)
     return Run(job, policy, paths, tools, places, ownership.Ownership(), record, on_progress, cancelled)
+
+
+def _find_source(run: Run) -> list[Located]:
+    """Do what the steps `allowlist` and `locate_source` do. Raises FsOpsError, which says in which of them."""
+    step = StepName.ALLOWLIST
+    try:
+        locate.check_allowed(run.job, run.places.library, (*run.paths.download_roots, *run.policy.allow_paths))
+        step = StepName.LOCATE_SOURCE
+        return locate.locate(run.job, run.watch(step))
+    except FsOpsError as error:
+        error.step = error.step or step
+        raise
+
+
+def _places(job: Job, paths: Paths) -> Places:
+    check_job_name(job.name)
+    return Places(Path(os.path.realpath(paths.library_root)), job.torrent_id)
 
 
 def _failed_outside_of_steps(job: Job, policy: Policy, run: Run | None, error: FsOpsError | OSError) -> Report:

@@ -313,6 +313,29 @@ def test_name_that_cannot_be_an_entry_is_refused(world: World, name: str) -> Non
     assert [path.name for path in world.library.iterdir()] == [".revaer"]
 
 
+@pytest.mark.parametrize("name", ["Sh\ud800w", "Show \udce9"])
+def test_name_that_is_no_text_is_refused_before_anything_is_noted(world: World, name: str) -> None:
+    report = world.run(replace(world.torrent(FILES), name=name))
+
+    assert report.error is not None
+    assert "no Unicode text" in report.error.message
+    assert report.error.path == repr(name)
+    assert not world.meta.exists()
+
+
+def test_failure_in_a_directory_that_is_no_text_is_noted(world: World) -> None:
+    job = replace(world.torrent(FILES), source_root=world.downloads / "caf\udce9")
+
+    report = world.run(job)
+
+    assert report.error is not None
+    assert report.error.path == f"{world.downloads}/caf\\udce9"
+    record = meta.load(world.disk, world.meta)
+    assert record is not None
+    assert record.error is not None
+    assert record.error.message == report.error.message
+
+
 def test_file_that_is_a_symbolic_link_is_refused(world: World) -> None:
     job = world.torrent(FILES)
     secret = world.root / "secret"

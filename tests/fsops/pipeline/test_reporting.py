@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from revaer.fsops.policy import MoveMode, Par2Mode, Policy
 from revaer.fsops.ports import Par2Set
 from revaer.fsops.record import JobState
 from revaer.fsops.runner import plan_job
-from revaer.fsops.types import Limits, Outcome, StepName
+from revaer.fsops.types import Limits, Outcome, SourceFile, StepName
 from revaer.fsops.verify import Verdict, verify_library
 from tests.fsops.pipeline.world import ID, OTHER_ID, World, look_at, zipped
 
@@ -197,6 +198,29 @@ def test_dry_run_knows_that_names_depend_on_extraction(world: World) -> None:
     assert actions[StepName.EXTRACT] is Action.RUN
     assert actions[StepName.TRANSFER] is Action.DEPENDS
     assert plan.entry is None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"source_root": Path("/etc")}, "allow_paths do not allow it"),
+        ({"source_root": Path("/etc/a\0b")}, "no path"),
+        ({"files": (SourceFile("../film.mkv", 1),)}, "leaves the torrent"),
+        ({"files": ()}, "no selected file"),
+        ({"name": "Sh\ud800w"}, "name is no Unicode text"),
+    ],
+)
+def test_dry_run_refuses_what_a_run_refuses_first(world: World, change: dict[str, Any], reason: str) -> None:
+    job = replace(world.torrent(FILES), **change)
+    before = look_at(world.downloads)
+
+    with pytest.raises(Refused, match=reason) as caught:
+        plan_job(job, Policy(allow_paths=()), world.paths, world.tools)
+    report = world.run(job)
+
+    assert report.error is not None
+    assert report.error == caught.value.problem(StepName.VALIDATE_POLICY)
+    assert look_at(world.downloads) == before
 
 
 def test_dry_run_of_a_missing_source_says_so(world: World) -> None:
