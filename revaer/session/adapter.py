@@ -15,6 +15,7 @@ from actors import BlockingLane, WakeSource
 from revaer.session.adapter_changes import ChangingCalls
 from revaer.session.adapter_looks import LookingCalls
 from revaer.session.alerts import Alerts
+from revaer.session.arrivals import Arrivals
 from revaer.session.checks import check_source, check_spec
 from revaer.session.desk import Desk
 from revaer.session.engine_tuning import Tuner
@@ -56,9 +57,17 @@ class LibtorrentEngine(ChangingCalls, LookingCalls):
         self._entering = BlockingLane("libtorrent-adds")
         self._roster = Roster()
         self._desk = Desk()
-        self._study = Study(self._roster, self._desk, library, lane, trackers_of=self._trackers_of)
+        self._arrivals = Arrivals(self._roster, self._desk, library)
+        self._study = Study(
+            self._roster, self._desk, library, lane, arrivals=self._arrivals, trackers_of=self._trackers_of
+        )
         self._alerts = Alerts(
-            self._roster, self._desk, library, study=self._study.metadata, recover=self._study.recover
+            self._roster,
+            self._desk,
+            library,
+            arrivals=self._arrivals,
+            study=self._study.metadata,
+            recover=self._study.recover,
         )
         self._tuner = Tuner(library, self._roster, self._alerts, lane, settings, native)
         self._wake = WakeSource()
@@ -112,7 +121,7 @@ class LibtorrentEngine(ChangingCalls, LookingCalls):
             except EngineRefused as error:
                 waiting.append(error)
         with trio.CancelScope(shield=True):  # what is reserved must be added or let go
-            failures = await self._entering.run(self._add_each, [parameters for _, parameters in ready])
+            failures = await self._entering.run(self._add_each, ready)
         for (entry, _), failure in zip(ready, failures, strict=True):
             if failure is not None:
                 self._not_added(entry, failure)
@@ -120,12 +129,17 @@ class LibtorrentEngine(ChangingCalls, LookingCalls):
 
     async def remove(self, torrent_id: TorrentId, *, delete_data: bool) -> None:
         """See `Engine.remove`."""
-        entry = self._entry(torrent_id)
-        entry.leaving = True
+        self._check_open()
+        entry = self._roster.find(torrent_id)
+        if entry is None:
+            raise EngineRefused(f"the engine has no torrent {torrent_id}")
+        is_first, entry.leaving = not entry.leaving, True
         removed = self._desk.expect("removed", torrent_id)
-        deleted = self._desk.expect("deleted", torrent_id) if delete_data else None
-        flags = self._library.delete_files if delete_data else 0
-        self._call(entry, lambda handle: self._library.session.remove_torrent(handle, flags))
+        deleted = self._desk.expect("deleted", torrent_id) if delete_data and is_first else None
+        if is_first:
+            entry.removal = self._library.delete_files if delete_data else 0
+            if entry.handle is not None:
+                self._call(entry, lambda handle: self._library.remove(handle, flags=entry.removal))
         await self._pump.wait(removed)
         if deleted is not None:
             await self._pump.wait(deleted)
@@ -196,7 +210,7 @@ class LibtorrentEngine(ChangingCalls, LookingCalls):
         """Hand a torrent to the engine; the ticket is settled when it has it. Raises EngineRefused."""
         ready: list[tuple[Entry, Any]] = []
         ticket = self._expect(spec, source, parameters, ready)
-        (failure,) = self._add_each([parameters])
+        (failure,) = self._add_each(ready)
         if failure is not None:
             self._not_added(ready[0][0], failure)
         return ticket
@@ -210,22 +224,22 @@ class LibtorrentEngine(ChangingCalls, LookingCalls):
         ready.append((entry, parameters))
         return self._desk.expect("added", spec.torrent_id)
 
-    def _add_each(self, each: Sequence[Any]) -> list[RuntimeError | None]:
+    def _add_each(self, each: Sequence[tuple[Entry, Any]]) -> list[RuntimeError | None]:
         """Hand torrents to the engine; return why it did not even listen. Each call may wait for the interpreter's
         lock, so many are made in a worker."""
         session = self._library.session
         failures: list[RuntimeError | None] = []
-        for parameters in each:
+        for entry, parameters in each:
             try:
                 session.async_add_torrent(parameters)
+                entry.handed_over = True
                 failures.append(None)
             except RuntimeError as error:
                 failures.append(error)
         return failures
 
     def _not_added(self, entry: Entry, failure: RuntimeError) -> None:
-        self._desk.settle("added", entry.torrent_id, error=EngineRefused(str(failure)))
-        self._roster.leave(entry)
+        self._arrivals.not_added(entry, EngineRefused(str(failure)))
 
     async def _settled(self, ticket: Ticket[None]) -> EngineError | None:
         try:

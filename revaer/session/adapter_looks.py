@@ -35,7 +35,8 @@ class LookingCalls(AdapterBase):
     async def trackers(self, torrent_id: TorrentId) -> tuple[TrackerView, ...]:
         """See `Engine.trackers`."""
         entry = self._entry(torrent_id)
-        return await self._look(torrent_id, partial(self._library.trackers, entry.handle))
+        ask = partial(self._library.trackers, entry.handle, self._trackers_of(entry))
+        return await self._look(torrent_id, ask)
 
     async def pieces(self, torrent_id: TorrentId) -> PieceMap:
         """See `Engine.pieces`."""

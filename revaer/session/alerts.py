@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
+from revaer.session.arrivals import Arrivals
 from revaer.session.desk import Desk
 from revaer.session.port import (
     DownloadFinished,
@@ -81,6 +82,7 @@ class Alerts:
         roster: the torrents.
         desk: where answers and events go.
         library: reads what only the engine's library can read.
+        arrivals: notes who comes and who leaves.
         study: takes in the info dictionary of a magnet.
         recover: asks again for what was lost when notifications were dropped.
     """
@@ -91,12 +93,14 @@ class Alerts:
         desk: Desk,
         library: Library,
         *,
+        arrivals: Arrivals,
         study: Callable[[Entry, bytes], Awaitable[None]],
         recover: Callable[[], Awaitable[None]],
     ) -> None:
         self._roster = roster
         self._desk = desk
         self._library = library
+        self._arrivals = arrivals
         self._study = study
         self._recover = recover
         self._counted_at = time.monotonic()
@@ -143,7 +147,9 @@ class Alerts:
             return ()
         try:
             return handler(item) or ()
-        except (RuntimeError, ValueError):  # text that is no UTF-8, or a handle that died meanwhile
+        except RuntimeError:  # the handle died: its removal answers whoever waits
+            return ()
+        except ValueError:  # text that is no UTF-8
             return self._lost(1)
 
     def rest(self) -> None:
@@ -173,53 +179,40 @@ class Alerts:
 
     def _on_added(self, alert: Any) -> None:
         torrent_id = self._named(alert.params.info_hashes)
-        if torrent_id is None:
-            return
-        entry = self._roster.find(torrent_id)
-        if entry is None or entry.handle is not None:
-            return
-        if alert.error.value():
-            self._roster.leave(entry)
-            error = EngineRefused(f"the engine refused the torrent: {alert.error.message()}")
-            self._desk.settle("added", torrent_id, error=error)
-        else:
-            self._roster.attach(torrent_id, alert.handle)
-            self._desk.settle("added", torrent_id)
+        entry = None if torrent_id is None else self._roster.find(torrent_id)
+        problem = alert.error.message() if alert.error.value() else ""
+        if entry is None:
+            if not problem:
+                self._arrivals.stray(alert.handle)
+        elif entry.handle is None and problem:
+            self._arrivals.not_added(entry, EngineRefused(f"the engine refused the torrent: {problem}"))
+        elif entry.handle is None:
+            self._arrivals.arrived(entry, alert.handle)
 
     def _on_removed(self, alert: Any) -> None:
         entry = self._leaving(alert)
         if entry is not None:
-            if not self._desk.awaits("deleted", entry.torrent_id):
-                self._part(entry)
-            self._desk.settle("removed", entry.torrent_id)
+            self._arrivals.removed(entry)
 
     def _on_deleted(self, alert: Any) -> None:
-        self._deleted(alert, None)
+        entry = self._leaving(alert)
+        if entry is not None:
+            self._arrivals.deleted(entry, None)
 
     def _on_delete_failed(self, alert: Any) -> None:
         # Without metadata it "fails" with success, and a folder that holds other files as well is none of our business.
         reason = "" if alert.error.value() in (0, errno.ENOTEMPTY) else alert.error.message()
-        self._deleted(alert, EngineRefused(f"payload files could not be deleted: {reason}") if reason else None)
-
-    def _deleted(self, alert: Any, error: Exception | None) -> None:
         entry = self._leaving(alert)
         if entry is not None:
-            self._desk.settle("deleted", entry.torrent_id, error=error)
-            if not self._desk.awaits("removed", entry.torrent_id):
-                self._part(entry)
+            error = EngineRefused(f"payload files could not be deleted: {reason}") if reason else None
+            self._arrivals.deleted(entry, error)
 
     def _leaving(self, alert: Any) -> Entry | None:
         """Which torrent that is being removed this is about. After losses it may come late, when another one with the
         same info-hash has been added: that one stays."""
         torrent_id = self._named(alert.info_hashes)
         entry = None if torrent_id is None else self._roster.find(torrent_id)
-        return entry if entry is not None and entry.leaving else None
-
-    def _part(self, entry: Entry) -> None:
-        """Forget a torrent that is gone; what still waits for it will not be answered."""
-        self._roster.leave(entry)
-        gone = f"the torrent {entry.torrent_id} was removed"
-        self._desk.fail_torrent(entry.torrent_id, lambda: EngineRefused(gone), keep=("removed", "deleted"))
+        return entry if entry is not None and entry.leaving and entry.handle is not None else None
 
     def _on_moved(self, alert: Any) -> None:
         self._answer("moved", alert)

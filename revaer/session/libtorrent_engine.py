@@ -227,6 +227,10 @@ class Library:
             return lt.load_torrent_buffer(spec.metainfo)
         return lt.parse_magnet_uri(spec.magnet or "")
 
+    def remove(self, handle: Any, *, flags: int) -> None:
+        """Have a torrent removed, and with `delete_files` its payload. Raises RuntimeError for a handle that died."""
+        self.session.remove_torrent(handle, flags)
+
     def record(self, parameters: Any) -> bytes:
         """Write a fast-resume record."""
         return bytes(lt.write_resume_data_buf(parameters))
@@ -277,9 +281,9 @@ class Library:
         """The peers of a torrent; blocks."""
         return tuple(map(peer_view, handle.get_peer_info()))
 
-    def trackers(self, handle: Any) -> tuple[TrackerView, ...]:
-        """The trackers of a torrent; blocks."""
-        return tracker_views(handle.trackers(), _explain)
+    def trackers(self, handle: Any, told: Sequence[str]) -> tuple[TrackerView, ...]:
+        """The trackers of a torrent; blocks. `told` are those it was given."""
+        return tracker_views(handle.trackers, told, _explain)
 
     def pieces(self, handle: Any, *, is_doubtful: bool) -> PieceMap:
         """The pieces of a torrent with metadata; blocks. `is_doubtful` as for `file_progress`."""

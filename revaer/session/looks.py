@@ -42,6 +42,9 @@ PEER_SOURCES: Final[tuple[tuple[int, str], ...]] = (
 )
 """How a peer was found."""
 
+UNREADABLE: Final = "unknown: an answer of one of the torrent's trackers is no readable text"
+"""The message of every tracker of a torrent when the engine can show none."""
+
 _CONNECTIONS: Final = {2: "web_seed", 4: "http_seed"}
 _MAX_CLIENT: Final = 100
 _NEVER: Final = 0
@@ -68,8 +71,20 @@ def peer_view(peer: Any) -> PeerView:
     )
 
 
-def tracker_views(entries: Iterable[Mapping[str, Any]], explain: Explain) -> tuple[TrackerView, ...]:
-    """Copy trackers, in the order in which they are asked."""
+def tracker_views(
+    read: Callable[[], Iterable[Mapping[str, Any]]], told: Sequence[str], explain: Explain
+) -> tuple[TrackerView, ...]:
+    """Copy trackers, in the order in which they are asked.
+
+    Args:
+        read: reads what the engine knows of them. It gives nothing when the answer of one is no readable text.
+        told: the trackers that the torrent was given, for then.
+        explain: says what an error means.
+    """
+    try:
+        entries = list(read())
+    except UnicodeDecodeError:
+        return tuple(TrackerView(url, tier, message=UNREADABLE) for tier, url in enumerate(told))
     views = [_tracker(entry, explain) for entry in entries]
     return tuple(sorted(views, key=lambda view: (view.tier, view.url)))
 

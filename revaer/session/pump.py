@@ -134,10 +134,17 @@ class Pump:
         while self._work and time.perf_counter() < deadline:
             item = self._work[0]
             if isinstance(item, Errand):
-                await item.run()
-                if self._work and self._work[0] is item:
-                    self._work.popleft()
+                try:
+                    await item.run()
+                except Exception:  # it would fail everybody who pumps from now on
+                    self._done(item)
+                    raise
+                self._done(item)
             else:
                 self._work.extendleft(reversed(list(self._consume(self._work.popleft()))))
         if not self._stopped:
             self._rest()
+
+    def _done(self, item: Any) -> None:
+        if self._work and self._work[0] is item:
+            self._work.popleft()

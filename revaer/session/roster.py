@@ -26,7 +26,9 @@ class Entry:
         refused: whether that failure does not pass.
         saved_pieces: digest of the piece list that is known to be on disk.
         requests: the records asked for, in order: `record` for the session, `info` for metadata.
-        leaving: whether its removal began.
+        handed_over: whether the engine was asked to take it in.
+        leaving: whether its removal began; of one that the engine has not answered for, it begins with that answer.
+        removal: what goes with it, in the engine's flags.
         private: whether its metadata forbids other sources of peers; None before metadata.
         connections: its own limit of peers.
         moving_to: where the last move was to go.
@@ -48,7 +50,9 @@ class Entry:
     flushes: FlushLedger = field(default_factory=FlushLedger)
     saved_pieces: int | None = None
     requests: deque[str] = field(default_factory=deque)
+    handed_over: bool = False
     leaving: bool = False
+    removal: int = 0
     private: bool | None = None
     connections: int | None = None
     moving_to: str | None = None

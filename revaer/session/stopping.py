@@ -4,13 +4,14 @@ crash: what can be saved in a moment is saved, and the engine lets go of its por
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import structlog
 import trio
 
 from revaer.session.core import Core
 from revaer.session.messages import SessionRefusal
-from revaer.session.port import EngineClosed, EngineError, RecordReady, RecordUnchanged
+from revaer.session.port import EngineClosed, EngineError, EngineRefused, RecordReady, RecordUnchanged
 from revaer.session.saving import RecordKeeper
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentState
@@ -20,6 +21,9 @@ log = structlog.get_logger(__name__)
 _MOVING = frozenset(
     {TorrentState.DOWNLOADING, TorrentState.CHECKING, TorrentState.FETCHING_METADATA, TorrentState.QUEUED}
 )
+
+_PORTION = 200
+"""Records asked for between two looks at the event loop."""
 
 
 async def stop_orderly(core: Core, records: RecordKeeper, *, may_mark_clean: bool, budget: float) -> None:
@@ -54,13 +58,14 @@ async def stop_orderly(core: Core, records: RecordKeeper, *, may_mark_clean: boo
 
 async def rescue(core: Core, *, within: float) -> None:
     """Save what can be saved after a crash, and close the engine; nobody else reads its events any more."""
-    with trio.move_on_after(within, shield=True):
-        try:
+    try:
+        with trio.move_on_after(within, shield=True):
             await _save_by_hand(core)
-        except EngineError as error:
-            log.warning("rescue_incomplete", reason=str(error))
-    with trio.CancelScope(shield=True):
-        await core.engine.close(within=1.0)
+    except EngineError as error:
+        log.warning("rescue_incomplete", reason=str(error))
+    finally:
+        with trio.CancelScope(shield=True):
+            await core.engine.close(within=1.0)
 
 
 async def _halt(core: Core) -> None:
@@ -81,10 +86,13 @@ async def _pause(core: Core, torrent: Torrent) -> None:
 
 async def _save_by_hand(core: Core) -> None:
     waiting = set()
-    for torrent in core.catalogue:
+    for count, torrent in enumerate(core.catalogue, 1):
         if torrent.present and torrent.removing is None:
-            core.engine.request_record(torrent.id, only_if_changed=True)
-            waiting.add(torrent.id)
+            with suppress(EngineRefused):  # it is on its way out
+                core.engine.request_record(torrent.id, only_if_changed=True)
+                waiting.add(torrent.id)
+        if count % _PORTION == 0:
+            await trio.lowlevel.checkpoint()
     while waiting:
         try:
             events = await core.engine.next_events()

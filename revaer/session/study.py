@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import trio
 
 from actors import BlockingLane
 from revaer.bencode import encode
+from revaer.session.arrivals import Arrivals
 from revaer.session.desk import Desk
 from revaer.session.filenames import engine_renames
 from revaer.session.metainfo import MAX_METAINFO_BYTES, parse_metainfo
-from revaer.session.port import AnswerLost, EngineRefused, InvalidMetainfo, MetadataArrived, Metainfo, TorrentStatus
+from revaer.session.port import EngineRefused, InvalidMetainfo, MetadataArrived, Metainfo, TorrentStatus
 from revaer.session.roster import Entry, Roster
 from revaer.session.translate import translate_status
 from revaer.types import TorrentId
@@ -33,6 +35,7 @@ class Study:
         desk: where answers and events go.
         library: the engine's library.
         lane: where blocking calls are made.
+        arrivals: notes who comes and who leaves.
         trackers_of: the trackers that a torrent shall have.
     """
 
@@ -43,12 +46,14 @@ class Study:
         library: Any,
         lane: BlockingLane,
         *,
+        arrivals: Arrivals,
         trackers_of: Callable[[Entry], Sequence[str]],
     ) -> None:
         self._roster = roster
         self._desk = desk
         self._library = library
         self._lane = lane
+        self._arrivals = arrivals
         self._trackers_of = trackers_of
 
     def ask_status(self, entry: Entry) -> None:
@@ -83,7 +88,7 @@ class Study:
 
     async def metadata(self, entry: Entry, info: bytes) -> None:
         """Take in the info dictionary of a magnet; one that is unusable fails the torrent before any payload comes."""
-        if entry.files or self._roster.find(entry.torrent_id) is not entry:
+        if entry.files or entry.leaving or self._roster.find(entry.torrent_id) is not entry:
             return
         torrent = compose(info, entry.trackers, entry.web_seeds)
         try:
@@ -93,14 +98,16 @@ class Study:
                 parsed = parse_metainfo(torrent)
         except InvalidMetainfo as error:
             entry.problem, entry.refused = f"the metadata is unusable: {error}", True
-            entry.handle.unset_flags(self._library.auto_managed)
-            entry.handle.pause()
-            self.ask_status(entry)
+            with suppress(RuntimeError):  # the handle died
+                entry.handle.unset_flags(self._library.auto_managed)
+                entry.handle.pause()
+                self.ask_status(entry)
             return
-        self._accept(entry, torrent, parsed)
+        with suppress(RuntimeError):
+            self._accept(entry, torrent, parsed)
 
     def _accept(self, entry: Entry, torrent: bytes, parsed: Metainfo) -> None:
-        if entry.files:  # another answer brought it meanwhile
+        if entry.files or entry.leaving:  # another answer brought it meanwhile, or it went
             return
         entry.files, entry.pieces, entry.private = len(parsed.files), parsed.pieces, parsed.private
         for tier, url in enumerate(self._trackers_of(entry)):
@@ -121,32 +128,33 @@ class Study:
         await self._recover_arrivals()
         await self._recover_moves()
         for entry in self._roster:
-            if entry.leaving or not entry.handle.is_valid():
-                continue
-            if entry.flushes.lost_count():
-                entry.handle.flush_cache()
-            wanted, entry.requests = list(entry.requests), type(entry.requests)()
-            for kind in wanted:
-                if kind == "record":
-                    self.ask_record(entry, only_if_changed=False)
-            if not entry.files:
-                entry.requests.append("info")
-                self._library.request_info(entry.handle)
+            if not entry.leaving:
+                with suppress(RuntimeError, EngineRefused):  # the handle died
+                    self._ask_again(entry)
+
+    def _ask_again(self, entry: Entry) -> None:
+        if entry.flushes.lost_count():
+            entry.handle.flush_cache()
+        wanted, entry.requests = list(entry.requests), type(entry.requests)()
+        for kind in wanted:
+            if kind == "record":
+                self.ask_record(entry, only_if_changed=False)
+        if not entry.files:
+            self._library.request_info(entry.handle)
+            entry.requests.append("info")
 
     async def _recover_arrivals(self) -> None:
         for entry in self._roster.pending():
+            if not entry.handed_over:  # its answer is still to come
+                continue
             hashes = [text for text in (entry.hashes.v1, entry.hashes.v2) if text]
             handle = await self._lane.run(self._library.find, hashes)
+            if self._roster.find(entry.torrent_id) is not entry:
+                continue
             if entry.handle is None and handle is not None:
-                self._roster.attach(entry.torrent_id, handle)
-                self._desk.settle("added", entry.torrent_id)
+                self._arrivals.arrived(entry, handle)
             elif handle is None:
-                self._roster.leave(entry)
-                self._desk.settle("removed", entry.torrent_id)
-                gone = EngineRefused("the engine's answer was lost; the torrent is not there")
-                self._desk.settle("added", entry.torrent_id, error=gone)
-                lost = AnswerLost("the engine let go of the torrent, and its answer about the files was lost")
-                self._desk.settle("deleted", entry.torrent_id, error=lost)
+                self._arrivals.lost(entry)
 
     async def _recover_moves(self) -> None:
         for torrent_id in self._desk.keys("moved"):

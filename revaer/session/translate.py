@@ -12,11 +12,9 @@ from typing import Any
 
 from revaer.session.port import (
     CheckFinished,
-    DownloadFinished,
     EngineEvent,
     EngineFigures,
     EngineState,
-    EventsDropped,
     ListenerFailed,
     ListenerUp,
     RecordRejected,
@@ -34,7 +32,6 @@ UPLOAD_MODE = 1 << 1
 
 TELLING = frozenset(
     {
-        "torrent_finished_alert",
         "torrent_checked_alert",
         "file_error_alert",
         "fastresume_rejected_alert",
@@ -42,7 +39,6 @@ TELLING = frozenset(
         "tracker_error_alert",
         "listen_succeeded_alert",
         "listen_failed_alert",
-        "alerts_dropped_alert",
     }
 )
 """The notifications that can be copied here; all others say nothing to us."""
@@ -83,6 +79,7 @@ it is `finished_time` that counts.
 """
 
 _POSIX = frozenset({"system", "generic"})
+_UNREADABLE = "the reason is no readable text"
 _FILE_IN_THE_WAY = "a file is in the way"
 
 
@@ -132,18 +129,16 @@ def translate_status(entry: Entry, status: Any) -> TorrentStatus:
 def translate(alert: Any, torrent_id: TorrentId) -> EngineEvent | None:
     """Copy a notification about one torrent that needs no memory; `None` for kinds that say nothing to us."""
     match type(alert).__name__:
-        case "torrent_finished_alert":
-            return DownloadFinished(torrent_id)
         case "torrent_checked_alert":
             return CheckFinished(torrent_id)
         case "file_error_alert":
-            return StorageFailed(torrent_id, alert.filename(), errno_of(alert.error), alert.error.message())
+            return StorageFailed(torrent_id, _text(alert.filename), errno_of(alert.error), _text(alert.error.message))
         case "fastresume_rejected_alert":
-            return RecordRejected(torrent_id, f"{alert.error.message()} {alert.file_path()}".strip())
+            return RecordRejected(torrent_id, f"{_text(alert.error.message)} {_text(alert.file_path)}".strip())
         case "tracker_reply_alert":
             return TrackerAnswered(torrent_id, alert.tracker_url(), alert.num_peers)
         case "tracker_error_alert":
-            message = alert.failure_reason() or alert.error.message()
+            message = _text(alert.failure_reason) or _text(alert.error.message)
             return TrackerFailed(torrent_id, alert.tracker_url(), message)
     return None
 
@@ -156,8 +151,6 @@ def translate_session(alert: Any) -> EngineEvent | None:
         case "listen_failed_alert":
             where = join_address(alert.address, alert.port)
             return ListenerFailed(where, f"{alert.listen_interface()}: {alert.error.message()}")
-        case "alerts_dropped_alert":
-            return EventsDropped(max(1, sum(map(bool, alert.dropped_alerts))))
     return None
 
 
@@ -197,10 +190,18 @@ def errno_of(error: Any) -> int:
 
 def move_failure(alert: Any) -> str:
     """Why a move failed. The engine says "Success" when a file already exists at the destination."""
-    reason = alert.error.message() if alert.error.value() else _FILE_IN_THE_WAY
-    return f"{alert.file_path()}: {reason}"
+    reason = _text(alert.error.message) if alert.error.value() else _FILE_IN_THE_WAY
+    return f"{_text(alert.file_path)}: {reason}"
 
 
 def join_address(host: str, port: int) -> str:
     """`host:port`, with brackets around version 6."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _text(read: Callable[[], str]) -> str:
+    """Read what others may have written: a tracker may send any bytes."""
+    try:
+        return read()
+    except UnicodeDecodeError:
+        return _UNREADABLE

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from actors import ActorDown, Stamped
 from revaer.events import CatalogueListed, TorrentAdded
 from revaer.session.messages import Act, Pause, SessionUnavailable, SetRate, Snapshot
-from revaer.types import TorrentState
+from revaer.types import TorrentId, TorrentState
 from tests.session.actor.node import FILES, Node
 from tests.support.torrents import write_files
 
@@ -188,6 +188,38 @@ async def test_crashed_session_comes_back_with_every_torrent_on_a_fresh_engine(n
         assert key in node.engine.torrents
         assert set(await node.views()) == {key}
         assert key in node.shelf.records
+
+
+async def test_crashed_session_saves_every_record_but_that_of_a_torrent_on_its_way_out(
+    node: Node, clock: MockClock
+) -> None:
+    async with node.run():
+        first, second = [(await node.add(name)).id for name in ("one", "two")]
+        before = dict(node.engine.records_asked)
+        engine = node.engine
+        del engine.torrents[first]
+        assert node.supervisor is not None
+        node.supervisor.crash("session", RuntimeError("drill"))
+        await node.settled(5.0)
+        assert engine.records_asked[second] == before.get(second, 0) + 1
+        assert engine.is_closed
+        assert set(await node.views()) == {first, second}
+
+
+async def test_crashed_session_closes_its_engine_whatever_saving_comes_to(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        key = (await node.add()).id
+        engine = node.engine
+
+        def fail(torrent_id: TorrentId, *, only_if_changed: bool = True) -> None:
+            raise RuntimeError("a second fault")
+
+        engine.request_record = fail  # type: ignore[method-assign]
+        assert node.supervisor is not None
+        node.supervisor.crash("session", RuntimeError("drill"))
+        await node.settled(5.0)
+        assert engine.is_closed
+        assert key in await node.views()
 
 
 async def test_asker_of_a_crashing_session_gets_an_error_at_once(node: Node, clock: MockClock) -> None:
