@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 
 class DatabaseError(Exception):
@@ -64,6 +64,17 @@ class ConstraintViolated(DatabaseError):
     def __init__(self, constraint: str, detail: str) -> None:
         super().__init__(detail)
         self.constraint = constraint
+
+
+_DATA_FAULTS: Final = ("22", "23", "54", "")
+"""Classes of error codes that say that the data is at fault, not the database: trying again would not help."""
+
+
+def blames_data(error: DatabaseError) -> bool:
+    """Tell whether a statement was refused for what it brings, and not for the state that the database is in."""
+    if isinstance(error, ConstraintViolated):
+        return True
+    return isinstance(error, StatementFailed) and error.sqlstate[:2] in _DATA_FAULTS
 
 
 class InvalidDatabaseUrl(DatabaseError):

@@ -14,6 +14,7 @@ from revaer.database.messages import (
     DatabaseUnavailable,
     StatementFailed,
     StatementTimeout,
+    blames_data,
 )
 from revaer.journal.backlog import Backlog, Batch
 from revaer.journal.chronicle import Chronicle
@@ -23,9 +24,6 @@ from revaer.journal.problems import Problems
 from revaer.journal.store import EpochTaken, Run, Store
 
 log = structlog.get_logger("revaer.journal")
-
-DATA_FAULTS: Final = ("22", "23", "54", "")
-"""Classes of error codes that say that the data is at fault, not the database: trying again would not help."""
 
 REFUSED: Final = "the database refused an event"
 TAKEN: Final = (
@@ -168,7 +166,7 @@ class Writer:
             try:
                 await self._store.append(self._run, batch)
             except (StatementFailed, ConstraintViolated) as error:
-                if not _blames_data(error) or not batch.entries:
+                if not blames_data(error) or not batch.entries:
                     await self._wait_out(error)
                     continue
                 await self._divide(batch, error)
@@ -203,13 +201,6 @@ class Writer:
     def _well(self) -> None:
         self._failures = 0
         self._problems.clear("database")
-
-
-def _blames_data(error: DatabaseError) -> bool:
-    """Tell whether a statement was refused for what it brings, and not for the state that the database is in."""
-    if isinstance(error, ConstraintViolated):
-        return True
-    return isinstance(error, StatementFailed) and error.sqlstate[:2] in DATA_FAULTS
 
 
 def _reason(error: DatabaseError) -> str:

@@ -28,6 +28,7 @@ from revaer.database.messages import (
     StatementFailed,
     StatementTimeout,
     Transaction,
+    blames_data,
 )
 from revaer.resume.batch import Change, Group, Pending, Work, take
 from revaer.resume.documents import Stored
@@ -35,6 +36,7 @@ from revaer.resume.doubts import Doubt, Doubts
 from revaer.resume.errors import UnwritableIntent
 from revaer.resume.files import Files
 from revaer.resume.messages import (
+    DatabaseFault,
     ForgetIntent,
     Intent,
     IntentConflict,
@@ -167,16 +169,28 @@ class IntentWriter:
             await self._transact(batch, tally)
         except (ConstraintViolated, StatementFailed) as error:
             if len(batch) == 1:
-                _refuse(batch, _refusal_of(error))
+                self._refuse_alone(batch[0], error)
                 return
             middle = len(batch) // 2
             await self._commit_or_halve(batch[:middle])
             await self._commit_or_halve(batch[middle:])
         except (DatabaseUnavailable, StatementTimeout) as error:
             _refuse(batch, StoreUnavailable(str(error)))
-            self._files.refresh([work.torrent_id for work in batch if work.kind is ForgetIntent])
+            self._refresh_kept(batch)
         else:
             await self._acknowledge(batch, tally)
+
+    def _refuse_alone(self, work: Work, error: ConstraintViolated | StatementFailed) -> None:
+        """Refuse what the database takes from nobody else. A deletion brings no data that could be at fault."""
+        if work.kind is ForgetIntent or not blames_data(error):
+            work.settle(DatabaseFault(f"the database fails: {error}"))
+            self._refresh_kept([work])
+        else:
+            work.settle(_refusal_of(error))
+
+    def _refresh_kept(self, batch: list[Work]) -> None:
+        """Have copies made of intents that were to be forgotten and were not: their files are gone already."""
+        self._files.refresh([work.torrent_id for work in batch if work.kind is ForgetIntent])
 
     async def _transact(self, batch: list[Work], tally: _Tally) -> None:
         if not batch:

@@ -23,6 +23,7 @@ from revaer.resume.doubts import Doubts
 from revaer.resume.errors import BrokenFile, UnreadableDocument
 from revaer.resume.intents import IntentWriter
 from revaer.resume.messages import (
+    DatabaseFault,
     Intent,
     IntentConflict,
     PersistIntent,
@@ -258,7 +259,8 @@ class Loader:
 
     def _note_refusal(self, torrent_id: TorrentId, refusal: ResumeRefusal, found: _Found) -> None:
         found.details[torrent_id] = f"its last-known copy could not be put back: {refusal}"
-        if isinstance(refusal, StoreUnavailable):
+        # A fault of the database may last: the others need not be withheld for it.
+        if isinstance(refusal, StoreUnavailable) and not isinstance(refusal, DatabaseFault):
             found.is_complete = False
         else:
             self._problems.add(_row_problem(torrent_id), f"torrent {torrent_id}: {found.details[torrent_id]}")

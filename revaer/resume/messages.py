@@ -27,6 +27,10 @@ class StoreUnavailable(ResumeRefusal):
         self.retry_after = retry_after
 
 
+class DatabaseFault(StoreUnavailable):
+    """The database is there and fails at this wish through no fault of the wish: a damaged page, a missing right."""
+
+
 class IntentConflict(ResumeRefusal):
     """Another intent already holds one of these info-hashes or this id."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 
-from revaer.database.messages import StatementFailed, StatementTimeout
+from revaer.database.messages import ConstraintViolated, StatementFailed, StatementTimeout
 from revaer.resume.messages import (
     ForgetIntent,
     IntentConflict,
@@ -21,7 +21,7 @@ from revaer.resume.messages import (
     UnstorableIntent,
     UpdateIntent,
 )
-from revaer.resume.queries import DELETE_INTENTS, INSERT_INTENTS
+from revaer.resume.queries import DELETE_INTENTS, INSERT_INTENTS, UPDATE_INTENTS
 from revaer.types import InfoHash, TorrentId
 from tests.resume.conftest import MakeIntent, RunningStore, RunStore, names_in
 from tests.resume.faults import FaultyDatabase
@@ -39,7 +39,7 @@ async def outcomes(store: RunningStore, *requests: Any) -> list[str]:
         try:
             await store.ask(request)
         except (StoreUnavailable, IntentConflict, UnknownIntent, UnstorableIntent) as error:
-            results[place] = type(error).__name__
+            results[place] = "StoreUnavailable" if isinstance(error, StoreUnavailable) else type(error).__name__
         else:
             results[place] = "done"
 
@@ -313,3 +313,39 @@ async def test_refused_statement_is_no_crash(
         with pytest.raises(UnstorableIntent, match="permission denied"):
             await store.ask(PersistIntent(make_intent(1)))
         assert len(store.generations) == 1
+
+
+DAMAGED = StatementFailed("invalid page in block 7", "XX001")
+
+
+async def test_database_that_fails_at_a_deletion_is_asked_again_later(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent
+) -> None:
+    """Whatever the database says of it, a deletion is never refused for good."""
+    torrent_id = make_intent(1).torrent_id
+    async with run_store(database, tmp_path) as store:
+        await store.ask(PersistIntent(make_intent(1)))
+        await store.copies_written()
+        for error in (DAMAGED, StatementFailed("the driver refused it"), ConstraintViolated("torrents_fkey", "used")):
+            database.refuse(DELETE_INTENTS, error)
+            with pytest.raises(StoreUnavailable, match=str(error)):
+                await store.ask(ForgetIntent(torrent_id))
+            await store.copies_written()
+            assert (tmp_path / f"{torrent_id}.intent").exists(), "the row is there, so its copy is made again"
+        await store.ask(ForgetIntent(torrent_id))
+        assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("sqlstate", ["58030", "XX001", "XX002", "42501"])
+async def test_database_that_fails_does_not_blame_the_intent(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent, sqlstate: str
+) -> None:
+    async with run_store(database, tmp_path) as store:
+        await store.ask(PersistIntent(make_intent(1)))
+        database.refuse(UPDATE_INTENTS, StatementFailed("it cannot", sqlstate))
+        database.refuse(INSERT_INTENTS, StatementFailed("it cannot", sqlstate))
+        requests = (UpdateIntent(make_intent(1)), PersistIntent(make_intent(2)))
+        for request in requests:
+            assert await outcomes(store, request) == ["StoreUnavailable"]
+        for request in requests:
+            assert await outcomes(store, request) == ["done"]
