@@ -120,13 +120,14 @@ class Keeper(Generic[T]):
             if not self._work.is_set():
                 await self._work.wait()
                 await self._gather()
+            # Who asks for haste during a write that fails ends the pause after it.
+            self._retry_now = trio.Event()
             failures = await self._write_batch()
             if not failures:
                 self._problems.clear(self._what)
                 pause = _PAUSE_FIRST
             else:
                 self._problems.add(self._what, self._explain(failures))
-                self._retry_now = trio.Event()
                 with trio.move_on_after(pause):
                     await self._retry_now.wait()
                 pause = min(2 * pause, _PAUSE_MAX)
@@ -181,4 +182,4 @@ class Keeper(Generic[T]):
         advice = {errno.ENOSPC: "free space on the disk", errno.EROFS: "make the file system writable"}
         reason = error.strerror or str(error)
         hint = advice.get(error.errno or 0, "check the resume directory and its permissions")
-        return f"{self._what} cannot be written: {reason}; {len(self._waiting)} wait in memory; {hint}"
+        return f"{self._what} cannot be written: {reason}; they wait in memory; {hint}"

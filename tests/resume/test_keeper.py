@@ -144,7 +144,7 @@ async def test_failed_item_waits_and_is_written_later(
     assert writer.outcomes == [(ONE, False), (TWO, True)]
     assert keeper.newest(ONE) == "x"
     assert len(report.told) == 1
-    for word in ("notes cannot be written", "No space left", "1 wait in memory", "free space"):
+    for word in ("notes cannot be written", "No space left", "they wait in memory", "free space"):
         assert word in report.told[0]
     writer.failing.clear()
     await trio.sleep(60)
@@ -184,6 +184,35 @@ async def test_who_waits_for_the_disk_ends_the_pause(
     begin = trio.current_time()
     await keeper.settled()
     assert trio.current_time() == begin
+
+
+async def test_who_begins_to_wait_during_a_write_that_fails_ends_the_pause_after_it(
+    keeper: Keeper[str], writer: Writer, autojump_clock: MockClock
+) -> None:
+    writer.failing[ONE] = errno.EROFS
+    keeper.put(ONE, "x")
+    await trio.sleep(100)
+    writer.pause = trio.Event()
+    await trio.sleep(30)
+    begin = trio.current_time()
+    failed = len(writer.batches)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keeper.settled)
+        await wait_all_tasks_blocked()
+        writer.pause.set()
+        await wait_all_tasks_blocked()
+        assert (len(writer.batches), trio.current_time()) == (failed + 2, begin)
+        nursery.cancel_scope.cancel()
+
+
+async def test_same_failure_is_told_in_the_same_words_however_many_wait(
+    keeper: Keeper[str], writer: Writer, report: Report, autojump_clock: MockClock
+) -> None:
+    writer.failing = dict.fromkeys(map(torrent_id, range(6)), errno.ENOSPC)
+    for number in range(6):
+        keeper.put(torrent_id(number), "x")
+        await trio.sleep(60)
+    assert len(report.told) == 1
 
 
 async def test_waiting_item_is_merged_with_a_newer_one(report: Report, writer: Writer, nursery: trio.Nursery) -> None:
