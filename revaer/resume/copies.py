@@ -6,7 +6,7 @@ before. A copy that cannot be made from what is in memory is made from the row, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -41,9 +41,9 @@ class Copy:
     keeps_metainfo: bool
 
 
-def problem_of(torrent_id: TorrentId) -> str:
-    """Return the name of the problem that a torrent's intent has no usable copy."""
-    return f"copy {torrent_id}"
+BROKEN: Final = "broken copies"
+UNREAD: Final = "unread copies"
+"""Names of the problems that intents have until a copy of them is written."""
 
 
 class Copies:
@@ -125,7 +125,7 @@ class Copies:
         for torrent_id in forgotten:
             # A write in flight may have asked for its row meanwhile.
             self._wanted.pop(torrent_id, None)
-            self._problems.clear(problem_of(torrent_id))
+        self._mended(forgotten)
 
     async def settled(self) -> None:
         """Wait until every copy put so far is on disk. Those still to be made from rows are not waited for."""
@@ -162,9 +162,12 @@ class Copies:
     async def _write(self, batch: Mapping[TorrentId, Copy]) -> Mapping[TorrentId, OSError]:
         failures, sourceless = await self._lane.run(_write_copies, self._disk, batch)
         self.refresh(sourceless)
-        for torrent_id in batch.keys() - failures.keys() - set(sourceless):
-            self._problems.clear(problem_of(torrent_id))
+        self._mended(batch.keys() - failures.keys() - set(sourceless))
         return failures
+
+    def _mended(self, torrent_ids: Collection[TorrentId]) -> None:
+        for name in (BROKEN, UNREAD):
+            self._problems.clear_each(name, torrent_ids)
 
     def _note(self, torrent_id: TorrentId, written: bool) -> None:
         if written and self._keeper.newest(torrent_id) is None:

@@ -17,3 +17,7 @@ class UnwritableIntent(ResumeError):
 
 class BrokenFile(ResumeError):
     """A file in the resume directory is not what its name says; the message says in what way."""
+
+
+class UnreadFile(ResumeError):
+    """A file in the resume directory cannot be read now, and may be whole; the message says why."""

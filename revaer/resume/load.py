@@ -1,8 +1,9 @@
 """Loading what should exist, and settling the differences between database, copies and records.
 
 Intents come from the database; where it lost some, from the copies, and these are inserted again. Without a database
-they all come from the copies, and nothing is settled. A record that is broken, or that no intent asks for, is moved to
-the quarantine. Rows that cannot be read never stop a start: they are named in the health, and their copies stand in.
+they all come from the copies, and nothing is settled. A file that is broken, or a record that no intent asks for, is
+moved to the quarantine. Rows that cannot be read never stop a start: they are named in the health, and their copies
+stand in.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import structlog
 import trio
 
 from revaer.database.messages import Database, DatabaseError
-from revaer.resume import copies, copy_format, marker, record_format, records
+from revaer.resume import marker, record_format
 from revaer.resume.copies import Copies
+from revaer.resume.copy_format import CopyHead
 from revaer.resume.disk import Disk, Lane
 from revaer.resume.documents import Stored
 from revaer.resume.doubts import Doubts
-from revaer.resume.errors import BrokenFile, UnreadableDocument
+from revaer.resume.errors import BrokenFile, UnreadableDocument, UnreadFile
 from revaer.resume.intents import IntentWriter
 from revaer.resume.messages import (
     DatabaseFault,
@@ -41,12 +43,14 @@ from revaer.resume.reconcile import Differences, compare
 from revaer.resume.records import Records
 from revaer.resume.rows import Rows, all_rows, rows_by_id
 from revaer.resume.scan import RecordFiles, Scan, read_copies, read_records, scan
+from revaer.resume.triage import Triage
 from revaer.types import TorrentId
 
 log = structlog.get_logger(__name__)
 
 _CHUNK: Final = 500
 _DRAIN: Final = 1.0
+_ROWS: Final = "rows"
 
 PATIENCE: Final = 2.0
 """Seconds that the first load waits for a database that is about to come up, before the copies must do."""
@@ -58,6 +62,7 @@ class _Found:
 
     intents: dict[TorrentId, Intent] = field(default_factory=dict)
     details: dict[TorrentId, str] = field(default_factory=dict)
+    useless: dict[TorrentId, BrokenFile | UnreadFile] = field(default_factory=dict)
     is_complete: bool = True
 
 
@@ -71,7 +76,7 @@ class Loader:
         writer: Inserts what the database lost.
         copies: Told which copies are stale.
         records: Asked for records that are not on disk yet.
-        quarantine: Takes broken files.
+        quarantine: Takes files that are of no use.
         disk: The resume directory.
         lane: Where it is used, and where long work is done.
         problems: Where broken things are named.
@@ -101,6 +106,7 @@ class Loader:
         self._lane = lane
         self._problems = problems
         self._quarantine = quarantine
+        self._triage = Triage(quarantine, problems)
         self._patience = PATIENCE
 
     async def everything(self) -> Recovery:
@@ -190,43 +196,43 @@ class Loader:
             if isinstance(copy, Stored):
                 found.intents[torrent_id] = copy.intent
             else:
-                await self._set_copy_aside(torrent_id, copy, is_last=False)
+                found.useless[torrent_id] = copy
+        await self._triage.copies(found.useless, lost=())
         return found
 
     async def _reconcile(self, rows: Rows, directory: Scan) -> _Found:
         found = _Found({key: row.intent for key, row in rows.items() if isinstance(row, Stored)})
         differences = await self._lane.run(compare, rows, directory.copies)
+        found.useless = {key: head for key, head in directory.copies.items() if not isinstance(head, CopyHead)}
         wanted = [*differences.lost, *differences.behind, *differences.unreadable]
         usable: dict[TorrentId, Stored] = {}
         for torrent_id, copy in (await self._lane.run(read_copies, self._disk, wanted)).items():
             if isinstance(copy, Stored):
                 usable[torrent_id] = copy
+                found.useless.pop(torrent_id, None)
             elif torrent_id in directory.copies:
-                await self._set_copy_aside(torrent_id, copy, is_last=torrent_id not in rows)
-        for torrent_id in differences.broken:
-            broken = directory.copies[torrent_id]
-            if isinstance(broken, BrokenFile) and torrent_id not in differences.unreadable:
-                await self._set_copy_aside(torrent_id, broken, is_last=torrent_id not in rows)
-        self._note_unreadable(rows, differences, usable, found)
+                found.useless[torrent_id] = copy
+        lost = found.useless.keys() - rows.keys()
+        self._note_unreadable(rows, usable, found)
         await self._restore(differences, usable, found)
         await self._put_back(differences, usable, found)
+        await self._triage.copies(found.useless, lost)
         self._copies.refresh(differences.stale)
         if len(found.intents) > len(rows) or differences.unreadable:
             found.intents = dict(sorted(found.intents.items()))
         return found
 
-    def _note_unreadable(
-        self, rows: Rows, differences: Differences, usable: Mapping[TorrentId, Stored], found: _Found
-    ) -> None:
-        for torrent_id, row in rows.items():
-            if not isinstance(row, UnreadableDocument):
-                self._problems.clear(_row_problem(torrent_id))
-                continue
-            reason = f"the stored intent of torrent {torrent_id} cannot be read: {row}"
-            if torrent_id in usable:
-                found.intents[torrent_id] = usable[torrent_id].intent
-                found.details[torrent_id] = f"{reason}; its last-known copy stands in"
-            self._problems.add(_row_problem(torrent_id), reason)
+    def _note_unreadable(self, rows: Rows, usable: Mapping[TorrentId, Stored], found: _Found) -> None:
+        reasons = {
+            torrent_id: f"the stored intent of torrent {torrent_id} cannot be read: {row}"
+            for torrent_id, row in rows.items()
+            if isinstance(row, UnreadableDocument)
+        }
+        for torrent_id in reasons.keys() & usable.keys():
+            found.intents[torrent_id] = usable[torrent_id].intent
+            found.details[torrent_id] = f"{reasons[torrent_id]}; its last-known copy stands in"
+        self._problems.retain(_ROWS, reasons)
+        self._problems.add_each(_ROWS, reasons)
 
     async def _restore(self, differences: Differences, usable: Mapping[TorrentId, Stored], found: _Found) -> None:
         """Insert intents again that the database lost."""
@@ -236,7 +242,7 @@ class Loader:
             log.warning("intents_restored", count=len(lost), refused=len(lost) - refusals.count(None))
         for torrent_id, refusal in zip(lost, refusals, strict=True):
             if isinstance(refusal, IntentConflict):
-                await self._set_copy_aside(torrent_id, BrokenFile(str(refusal)), is_last=False)
+                found.useless[torrent_id] = BrokenFile(str(refusal))
                 continue
             found.intents[torrent_id] = usable[torrent_id].intent
             if refusal is None:
@@ -263,7 +269,7 @@ class Loader:
         if isinstance(refusal, StoreUnavailable) and not isinstance(refusal, DatabaseFault):
             found.is_complete = False
         else:
-            self._problems.add(_row_problem(torrent_id), f"torrent {torrent_id}: {found.details[torrent_id]}")
+            self._problems.add_each(_ROWS, {torrent_id: f"torrent {torrent_id}: {found.details[torrent_id]}"})
 
     async def _stand_in(self, torrent_id: TorrentId, found: _Found, refusal: ResumeRefusal) -> None:
         await self._drain_copies()
@@ -276,44 +282,29 @@ class Loader:
     # Records and the quarantine.
 
     async def _with_records(self, found: _Found, files: RecordFiles) -> tuple[Recovered, ...]:
-        broken = [f"{key}{record_format.SUFFIX}" for key in found.intents if isinstance(files.get(key), BrokenFile)]
-        places = await self._quarantine.take(broken)
+        details = await self._triage.records({key: files[key] for key in found.intents if key in files})
         torrents: list[Recovered] = []
         for count, (torrent_id, intent) in enumerate(found.intents.items()):
             detail = found.details.get(torrent_id, "")
-            torrents.append(self._with_record(intent, detail, files.get(torrent_id), places))
+            torrents.append(self._with_record(intent, detail, files.get(torrent_id), details.get(torrent_id)))
             if count % _CHUNK == 0:
                 await trio.lowlevel.checkpoint()
         return tuple(torrents)
 
     def _with_record(
-        self, intent: Intent, detail: str, on_disk: bytes | BrokenFile | None, places: Mapping[str, str]
+        self, intent: Intent, detail: str, on_disk: bytes | BrokenFile | UnreadFile | None, wrong: str | None
     ) -> Recovered:
-        torrent_id, record_detail = intent.torrent_id, ""
-        if isinstance(on_disk, BrokenFile):
-            reason = f"was unusable: {on_disk}; {places[torrent_id + record_format.SUFFIX]}"
-            self._problems.add(
-                records.problem_of(torrent_id), f"the fast-resume record of torrent {torrent_id} {reason}"
-            )
-            record_detail = f"its record {reason}"
-        newest = self._records.newest(torrent_id)
+        record_detail = "" if wrong is None else f"its record {wrong}"
+        newest = self._records.newest(intent.torrent_id)
         record = newest if newest is not None else on_disk
         if isinstance(record, bytes):
             return Recovered(intent, record, RecordVerdict.GOOD, detail, record_detail)
-        verdict = RecordVerdict.MISSING if on_disk is None else RecordVerdict.QUARANTINED
+        verdict = RecordVerdict.QUARANTINED if isinstance(on_disk, BrokenFile) else RecordVerdict.MISSING
         return Recovered(intent, None, verdict, detail, record_detail)
 
     async def _clear_orphans(self, directory: Scan, found: _Found, rows: Rows) -> None:
-        orphans = sorted(directory.records.keys() - found.intents.keys() - rows.keys())
+        """Set records aside that no intent asks for, as far as they and the copies could be read."""
+        files = (*directory.records.items(), *found.useless.items())
+        unread = {torrent_id for torrent_id, file in files if isinstance(file, UnreadFile)}
+        orphans = sorted(directory.records.keys() - found.intents.keys() - rows.keys() - unread)
         await self._quarantine.take([torrent_id + record_format.SUFFIX for torrent_id in orphans])
-
-    async def _set_copy_aside(self, torrent_id: TorrentId, broken: BrokenFile, *, is_last: bool) -> None:
-        name = torrent_id + copy_format.SUFFIX
-        place = (await self._quarantine.take([name]))[name]
-        loss = "; the database does not know it either" if is_last else ""
-        reason = f"the copy of the intent of torrent {torrent_id} was unusable: {broken}; {place}{loss}"
-        self._problems.add(copies.problem_of(torrent_id), reason)
-
-
-def _row_problem(torrent_id: TorrentId) -> str:
-    return f"row {torrent_id}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from revaer.resume.copy_format import CopyHead
 from revaer.resume.documents import Stored
-from revaer.resume.errors import BrokenFile
+from revaer.resume.errors import BrokenFile, UnreadFile
 from revaer.resume.rows import Rows
 from revaer.types import TorrentId
 
@@ -25,18 +25,16 @@ class Differences:
         lost: Copies without a row.
         behind: Rows older than their copies.
         unreadable: Rows that cannot be read, with or without a copy.
-        stale: Rows whose copy is missing, older or broken.
-        broken: Copies that cannot be used.
+        stale: Rows whose copy is missing, older or broken. One that was not read may be newer.
     """
 
     lost: tuple[TorrentId, ...]
     behind: tuple[TorrentId, ...]
     unreadable: tuple[TorrentId, ...]
     stale: tuple[TorrentId, ...]
-    broken: tuple[TorrentId, ...]
 
 
-def compare(rows: Rows, copies: Mapping[TorrentId, CopyHead | BrokenFile]) -> Differences:
+def compare(rows: Rows, copies: Mapping[TorrentId, CopyHead | BrokenFile | UnreadFile]) -> Differences:
     """Compare the rows of the database with the copies."""
     lost = [key for key, copy in copies.items() if key not in rows and isinstance(copy, CopyHead)]
     behind: list[TorrentId] = []
@@ -46,9 +44,10 @@ def compare(rows: Rows, copies: Mapping[TorrentId, CopyHead | BrokenFile]) -> Di
         copy = copies.get(torrent_id)
         if not isinstance(row, Stored):
             unreadable.append(torrent_id)
+        elif isinstance(copy, UnreadFile):
+            continue
         elif not isinstance(copy, CopyHead) or copy.stored.revision < row.revision:
             stale.append(torrent_id)
         elif copy.stored.revision > row.revision:
             behind.append(torrent_id)
-    broken = [key for key, copy in copies.items() if isinstance(copy, BrokenFile)]
-    return Differences(*(tuple(sorted(each)) for each in (lost, behind, unreadable, stale, broken)))
+    return Differences(*(tuple(sorted(each)) for each in (lost, behind, unreadable, stale)))

@@ -22,9 +22,9 @@ SaveOutcome: TypeAlias = Literal["written", "failed", "replaced", "forgotten"]
 away because its torrent was forgotten."""
 
 
-def problem_of(torrent_id: TorrentId) -> str:
-    """Return the name of the problem that a torrent has no usable record."""
-    return f"record {torrent_id}"
+BROKEN: Final = "broken records"
+UNREAD: Final = "unread records"
+"""Names of the problems that torrents have until a record of them is written."""
 
 
 class Records:
@@ -79,8 +79,7 @@ class Records:
         while len(self._forgotten) > FORGOTTEN:
             del self._forgotten[next(iter(self._forgotten))]
         await self._keeper.drop(forgotten)
-        for torrent_id in forgotten:
-            self._problems.clear(problem_of(torrent_id))
+        self._mended(forgotten)
 
     async def settled(self) -> None:
         """Wait until everything saved so far is on disk."""
@@ -97,7 +96,11 @@ class Records:
     def _note(self, torrent_id: TorrentId, written: bool) -> None:
         self._on_save("written" if written else "failed")
         if written:
-            self._problems.clear(problem_of(torrent_id))
+            self._mended([torrent_id])
+
+    def _mended(self, torrent_ids: Iterable[TorrentId]) -> None:
+        for name in (BROKEN, UNREAD):
+            self._problems.clear_each(name, torrent_ids)
 
 
 def _write_records(disk: Disk, batch: Mapping[TorrentId, bytes]) -> dict[str, OSError]:

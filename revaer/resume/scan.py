@@ -12,21 +12,21 @@ from revaer.resume.atomic import is_temporary
 from revaer.resume.copy_format import CopyHead
 from revaer.resume.disk import Disk
 from revaer.resume.documents import Stored
-from revaer.resume.errors import BrokenFile
+from revaer.resume.errors import BrokenFile, UnreadFile
 from revaer.types import TorrentId
 
 _NAME: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\.[a-z]+)")
 
-RecordFiles: TypeAlias = dict[TorrentId, bytes | BrokenFile]
-"""Fast-resume records by torrent; a broken one by what is wrong with it."""
+RecordFiles: TypeAlias = dict[TorrentId, bytes | BrokenFile | UnreadFile]
+"""Fast-resume records by torrent; one that is of no use by what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the directory holds: whole records, and the heads of copies; broken ones by what is wrong with them."""
+    """What the directory holds: whole records, and the heads of copies; useless ones by what is wrong with them."""
 
     records: RecordFiles = field(default_factory=dict)
-    copies: dict[TorrentId, CopyHead | BrokenFile] = field(default_factory=dict)
+    copies: dict[TorrentId, CopyHead | BrokenFile | UnreadFile] = field(default_factory=dict)
 
 
 def scan(disk: Disk) -> Scan:
@@ -42,7 +42,7 @@ def scan(disk: Disk) -> Scan:
             continue
         torrent_id = TorrentId(parts[1])
         if parts[2] == record_format.SUFFIX:
-            found.records[torrent_id] = _read_record(disk, torrent_id)
+            found.records.update(read_records(disk, [torrent_id]))
         elif parts[2] == copy_format.SUFFIX:
             found.copies[torrent_id] = _read_head(disk, torrent_id)
     return found
@@ -57,18 +57,18 @@ def read_records(disk: Disk, torrent_ids: Iterable[TorrentId]) -> RecordFiles:
         except FileNotFoundError:
             continue
         except (BrokenFile, OSError) as error:
-            found[torrent_id] = _as_broken(error)
+            found[torrent_id] = _useless(error)
     return found
 
 
-def read_copies(disk: Disk, torrent_ids: Iterable[TorrentId]) -> dict[TorrentId, Stored | BrokenFile]:
+def read_copies(disk: Disk, torrent_ids: Iterable[TorrentId]) -> dict[TorrentId, Stored | BrokenFile | UnreadFile]:
     """Read some copies whole."""
-    found: dict[TorrentId, Stored | BrokenFile] = {}
+    found: dict[TorrentId, Stored | BrokenFile | UnreadFile] = {}
     for torrent_id in torrent_ids:
         try:
             found[torrent_id] = copy_format.unpack_copy(torrent_id, disk.read(torrent_id + copy_format.SUFFIX))
         except (BrokenFile, OSError) as error:
-            found[torrent_id] = _as_broken(error)
+            found[torrent_id] = _useless(error)
     return found
 
 
@@ -84,14 +84,7 @@ def sweep(disk: Disk) -> None:
             disk.remove(name)
 
 
-def _read_record(disk: Disk, torrent_id: TorrentId) -> bytes | BrokenFile:
-    try:
-        return record_format.unpack_record(torrent_id, disk.read(torrent_id + record_format.SUFFIX))
-    except (BrokenFile, OSError) as error:
-        return _as_broken(error)
-
-
-def _read_head(disk: Disk, torrent_id: TorrentId) -> CopyHead | BrokenFile:
+def _read_head(disk: Disk, torrent_id: TorrentId) -> CopyHead | BrokenFile | UnreadFile:
     name = torrent_id + copy_format.SUFFIX
     try:
         content, size = disk.head(name, copy_format.HEAD_LENGTH)
@@ -101,8 +94,8 @@ def _read_head(disk: Disk, torrent_id: TorrentId) -> CopyHead | BrokenFile:
             head = copy_format.read_head(torrent_id, disk.read(name))
         return copy_format.checked(head, size)
     except (BrokenFile, OSError) as error:
-        return _as_broken(error)
+        return _useless(error)
 
 
-def _as_broken(error: BrokenFile | OSError) -> BrokenFile:
-    return error if isinstance(error, BrokenFile) else BrokenFile(f"it cannot be read: {error.strerror or error}")
+def _useless(error: BrokenFile | OSError) -> BrokenFile | UnreadFile:
+    return error if isinstance(error, BrokenFile) else UnreadFile(error.strerror or str(error))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from revaer.resume.disk import PosixDisk
 from revaer.resume.messages import (
@@ -89,17 +90,81 @@ async def test_broken_record_is_kept_aside_and_named_until_a_new_one_is_saved(
         assert again.health.state == "up"
 
 
-async def test_record_that_cannot_be_read_is_kept_aside(
+async def test_record_that_cannot_be_read_stays_where_it_is(
     database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent
 ) -> None:
+    """It may be whole: the next load finds it when the disk was only in trouble for a while."""
     async with run_store(database, tmp_path) as store:
         await fill(store, make_intent, 1)
     disk = FaultyDisk(PosixDisk(tmp_path))
     disk.fail("read", errno.EIO, name=".fastresume")
     async with run_store(database, tmp_path, disk=disk) as again:
         (torrent,) = (await again.load()).torrents
-        assert torrent.verdict is RecordVerdict.QUARANTINED
+        assert torrent.verdict is RecordVerdict.MISSING
         assert "Input/output error" in torrent.detail
+        assert "cannot be read" in (again.health.reason or "")
+        one = await again.load_one(torrent.intent.torrent_id)
+        assert (one.verdict, one.detail) == (RecordVerdict.MISSING, torrent.detail)
+        assert not (tmp_path / "quarantine").exists()
+        disk.heal()
+        assert verdicts(await again.load()) == [(RecordVerdict.GOOD, b"record 1")]
+        assert again.health.state == "up"
+
+
+@pytest.mark.parametrize("method", ["head", "read"])
+@pytest.mark.parametrize("without", ["a database", "rows", "nothing"])
+async def test_copy_that_cannot_be_read_stays_where_it_is(
+    database: FaultyDatabase,
+    tmp_path: Path,
+    run_store: RunStore,
+    make_intent: MakeIntent,
+    method: str,
+    without: str,
+) -> None:
+    """Nor is a record set aside whose copy alone could speak for it, and no copy is written over one that is newer."""
+    async with run_store(database, tmp_path) as store:
+        await fill(store, make_intent, 1)
+    before = copy_file(tmp_path, make_intent(1).torrent_id).read_bytes()
+    if without == "a database":
+        database.leave()
+    elif without == "rows":
+        await database.execute("DELETE FROM torrents")
+    disk = FaultyDisk(PosixDisk(tmp_path))
+    disk.fail(method, errno.EACCES, name=".intent")
+    async with run_store(database, tmp_path, disk=disk) as again:
+        await again.load()
+        await again.copies_written()
+        assert not (tmp_path / "quarantine").exists()
+        assert copy_file(tmp_path, make_intent(1).torrent_id).read_bytes() == before
+        if (method, without) in (("head", "rows"), ("read", "a database")):
+            assert "Permission denied" in (again.health.reason or "")
+        disk.heal()
+        assert verdicts(await again.load()) == [(RecordVerdict.GOOD, b"record 1")]
+        assert again.health.state == "up"
+
+
+async def test_many_broken_records_are_one_problem_that_is_told_once(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent
+) -> None:
+    numbers = range(1, 31)
+    async with run_store(database, tmp_path) as store:
+        await fill(store, make_intent, *numbers)
+    for number in numbers:
+        record_file(tmp_path, make_intent(number).torrent_id).write_bytes(b"nonsense")
+    async with run_store(database, tmp_path) as again:
+        with capture_logs() as lines:
+            recovery = await again.load()
+            reason = again.health.reason
+            for number in numbers:
+                await again.ref.tell(SaveRecord(make_intent(number).torrent_id, b"new"))
+                assert again.health.reason in (reason, None)
+            await again.ask(FlushRecords())
+        assert [torrent.verdict for torrent in recovery.torrents] == [RecordVerdict.QUARANTINED] * 30
+        assert make_intent(1).torrent_id in (reason or "")
+        assert "(and 29 more like it)" in (reason or "")
+        told = [line["event"] for line in lines if line["event"].startswith("resume_")]
+        assert told == ["resume_degraded", "resume_recovered"]
+        assert again.health.state == "up"
 
 
 async def test_broken_record_that_cannot_be_moved_is_still_not_used(

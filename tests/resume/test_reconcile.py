@@ -129,7 +129,7 @@ async def test_last_trace_of_a_torrent_that_is_broken_is_named(
         assert (await again.load()).torrents == ()
         assert again.health.state == "degraded"
         assert "does not know it either" in (again.health.reason or "")
-        assert "(and 1 more)" in (again.health.reason or "")
+        assert "(and 1 more like it)" in (again.health.reason or "")
 
 
 @pytest.mark.parametrize("damage", ['{"download_dir": 7}', "[]", '{"selection": {"include": 1}}'])
