@@ -18,7 +18,7 @@ models (`just docs-generate`), and so are the schemas that a node serves under `
 revaer config get                                               # everything, with `effective`: defaults filled in
 revaer config get /engine_profile/max_download_bps              # one place, by its JSON Pointer
 revaer config set /engine_profile/max_download_bps=5000000      # in force when the command returns
-revaer config validate /fs_policy/move_mode=copy                # what that would change, without changing it
+revaer config validate '/fs_policy/move_mode="copy"'            # what that would change, without changing it
 revaer config history && revaer config rollback 3               # who changed what; back to revision 3, as a new one
 ```
 

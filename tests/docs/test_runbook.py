@@ -1,18 +1,14 @@
-"""The runbook on paper is the one that runs: the same steps, and commands that there are."""
+"""The runbook on paper is the one that runs: the same steps in the same order."""
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import click
 import pytest
 import trio
 
-from revaer.cli.main import cli
 from tests.runbook.notebook import Notebook
 from tests.runbook.outcome import Check, DoesNotHold, Outcome, Result
 from tests.runbook.running import planned, run_steps
@@ -21,12 +17,6 @@ from tests.runbook.steps import STEPS, Step
 from tests.runbook.summary import all_held, as_line, as_markdown
 
 PAGE = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text()
-BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-COMMANDS = [
-    command
-    for block in BLOCK.findall(PAGE)
-    for command in re.findall(r"(?:^|[; ]|do )revaer ([^#;&\n]*)", block, re.MULTILINE)
-]
 
 
 def test_the_page_has_every_step_in_its_order() -> None:
@@ -40,28 +30,6 @@ def test_every_step_says_what_to_do_what_is_seen_and_what_if_not() -> None:
         marks = [section.find(mark) for mark in ("```sh", "**Seen:**", "**If not:**")]
         assert -1 not in marks, title
         assert marks == sorted(marks), title
-
-
-def test_there_are_commands() -> None:
-    assert len(COMMANDS) > 30
-
-
-@pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_of_the_page_exists_with_its_options(line: str) -> None:
-    command, options = found(shlex.split(line))
-    known = {name for one in (cli, command) for parameter in one.params for name in parameter.opts}
-    assert set(options) <= known
-
-
-def found(words: Sequence[str]) -> tuple[click.Command, list[str]]:
-    """The command that these words lead to, and the options among them."""
-    command: click.Command = cli
-    context = click.Context(cli)
-    for word in words:
-        child = command.get_command(context, word) if isinstance(command, click.Group) else None
-        command = child or command
-    assert not isinstance(command, click.Group) or command.invoke_without_command, f"{words} is no command"
-    return command, [word for word in words if word.startswith("--")]
 
 
 def test_what_a_step_needs_comes_before_it() -> None:
