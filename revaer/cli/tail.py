@@ -129,19 +129,22 @@ async def follow_events(client: Client, plan: TailPlan) -> None:
     torrents = await client.resolve_all(plan.wanted.torrents)
     wanted = EventFilter(torrents, plan.wanted.kinds, plan.wanted.states, plan.wanted.categories, plan.wanted.tags)
     written = 0
+    in_hand = False
     async with _open(client, wanted, plan) as stream:
         try:
             async for item in stream:
+                in_hand = True
                 _write(item, as_json=plan.as_json)
+                in_hand = False
                 if plan.bookmark is not None and stream.position is not None:
                     plan.bookmark.move(stream.position)
                 written += isinstance(item, Event)
                 if written == plan.count:
                     return
         finally:
-            # Also without a single event the stream may know where to go on from.
+            # Also without a single event the stream may know where to go on from, except after one that nobody read.
             if plan.bookmark is not None:
-                plan.bookmark.keep(stream.position)
+                plan.bookmark.keep(None if in_hand else stream.position)
 
 
 def _open(

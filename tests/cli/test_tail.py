@@ -1,6 +1,8 @@
 """`revaer tail`: what is written, and what is remembered."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,6 +165,30 @@ def test_an_event_is_remembered_when_the_tail_ends_badly(revaer: Revaer, api: Fa
 
     assert result.code == 3
     assert (tmp_path / "place").read_text() == "1-1\n"
+
+
+class NarrowPipe(io.StringIO):
+    """A pipe whose reader goes away before the third line."""
+
+    def write(self, text: str) -> int:
+        if self.getvalue().count("\n") >= 2:
+            raise BrokenPipeError
+        return super().write(text)
+
+
+@pytest.mark.parametrize("how", [[], ["--ws"]])
+def test_an_event_that_nobody_read_is_not_remembered(
+    revaer: Revaer, api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: list[str]
+) -> None:
+    names = ["1-1", "1-2", "1-3"]
+    api.streams.append([*(event_frame(name, "completed") for name in names), api.HOLD])
+    api.sockets.append([event(name, "completed") for name in names])
+    monkeypatch.setattr(sys, "stdout", NarrowPipe())
+    monkeypatch.setattr("revaer.cli.main._silence_stdout", lambda: None)  # the descriptor is the test runner's
+
+    revaer("tail", "--resume-file", "place", "--output", "json", *how)
+
+    assert (tmp_path / "place").read_text() == "1-2\n"
 
 
 def test_an_empty_resume_file_starts_now(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
