@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from revaer.bencode import BencodeError, Encodable, Value, decode, encode
+from revaer.session.magnet import parse_magnet
 from revaer.session.metainfo import parse_metainfo
 from revaer.session.port import InvalidMetainfo, Metainfo
 from revaer.types import InfoHash
@@ -32,6 +33,7 @@ class ForeignTorrent:
         source: the file that it was found in, by name.
         name: as it was shown.
         options: of an add, by their wire names; `download_dir` as it was.
+        hashes: its info-hashes.
         metainfo: the `.torrent`; None for a magnet link whose metadata never came.
         magnet: the link, without metainfo.
         record: a fast-resume record that claims what the other program had; None when it had nothing.
@@ -42,6 +44,7 @@ class ForeignTorrent:
     source: str
     name: str
     options: Mapping[str, Any]
+    hashes: InfoHash
     metainfo: bytes | None = None
     magnet: str | None = None
     record: bytes | None = None
@@ -86,6 +89,21 @@ class Totals:
     completed_at: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the other program had of a torrent.
+
+    Attributes:
+        have: one byte per piece, 1 for each that is there; empty when nothing is known.
+        totals: its past.
+        unfinished: pieces of which some blocks are there, as libtorrent writes them.
+    """
+
+    have: bytes
+    totals: Totals
+    unfinished: Value | None = None
+
+
 @dataclass(slots=True)
 class Notes:
     """Collects what could not be carried of one torrent."""
@@ -96,6 +114,47 @@ class Notes:
         """Note it, once."""
         if when and phrase not in self.phrases:
             self.phrases.append(phrase)
+
+
+def with_metainfo(
+    source: str,
+    name: str,
+    options: Mapping[str, Any],
+    notes: Notes,
+    content: bytes,
+    metainfo: Metainfo,
+    progress: Progress,
+) -> ForeignTorrent:
+    """Describe a torrent whose metadata is there; `content` is its `.torrent`."""
+    have = progress.have
+    return ForeignTorrent(
+        source=source,
+        name=name or metainfo.name,
+        options=options,
+        hashes=metainfo.hashes,
+        metainfo=content,
+        record=make_record(metainfo, have, progress.totals, progress.unfinished) if have else None,
+        percent=100.0 * sum(have) / metainfo.pieces if have else 0.0,
+        left_behind=tuple(notes.phrases),
+    )
+
+
+def with_link(source: str, name: str, options: Mapping[str, Any], notes: Notes, link: str) -> ForeignTorrent:
+    """Describe a torrent of which there is a magnet link only. Raises Unusable."""
+    try:
+        hashes = parse_magnet(link).hashes
+    except InvalidMetainfo as error:
+        raise Unusable(f"{source} holds no magnet link that can be used: {error}") from error
+    return ForeignTorrent(
+        source=source, name=name, options=options, hashes=hashes, magnet=link, left_behind=tuple(notes.phrases)
+    )
+
+
+def absolute(directory: str) -> str:
+    """Answer a directory that is an absolute path. Raises Unusable."""
+    if not directory.startswith("/"):
+        raise Unusable(f"its directory {directory!r} is no absolute path of this machine")
+    return directory
 
 
 def make_record(metainfo: Metainfo, have: bytes | bytearray, totals: Totals, unfinished: Value | None = None) -> bytes:
@@ -178,7 +237,7 @@ def text(fields: Mapping[bytes, Value], name: bytes) -> str:
 
 
 def texts(value: Value | None) -> list[str]:
-    """Return the texts of a list, nested lists too."""
+    """Return the texts of a list that are not empty, nested lists too."""
     match value:
         case bytes():
             return [value.decode("utf-8", "replace")] if value else []
@@ -186,3 +245,9 @@ def texts(value: Value | None) -> list[str]:
             return [item for held in value for item in texts(held)]
         case _:
             return []
+
+
+def names(value: Value | None) -> list[str]:
+    """Return a list of texts with each in its place, empty ones and what is none too."""
+    held = value if isinstance(value, list) else []
+    return [item.decode("utf-8", "replace") if isinstance(item, bytes) else "" for item in held]

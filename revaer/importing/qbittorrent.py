@@ -17,15 +17,19 @@ from revaer.importing.foreign import (
     ImportFailed,
     Left,
     Notes,
+    Progress,
     Totals,
     Unusable,
-    make_record,
+    absolute,
+    names,
     number,
     parse,
     read_bytes,
     read_dictionary,
     text,
     texts,
+    with_link,
+    with_metainfo,
 )
 from revaer.session.port import Metainfo
 
@@ -102,24 +106,15 @@ def _torrent(folder: Path, stem: str) -> ForeignTorrent:
     _check_names(fields, metainfo)
     notes = Notes()
     options = _options(fields, notes) | _selection(fields, metainfo)
-    _urls(fields, metainfo, options)
-    have = _pieces(fields, metainfo)
-    return ForeignTorrent(
-        source=record.name,
-        name=text(fields, b"qBt-name") or metainfo.name,
-        options=options,
-        metainfo=content,
-        record=make_record(metainfo, have, _totals(fields), fields.get(b"unfinished")) if have else None,
-        percent=100.0 * sum(have) / metainfo.pieces if have else 0.0,
-        left_behind=tuple(notes.phrases),
-    )
+    _urls(fields, metainfo, options, notes)
+    progress = Progress(_pieces(fields, metainfo), _totals(fields), fields.get(b"unfinished"))
+    return with_metainfo(record.name, text(fields, b"qBt-name"), options, notes, content, metainfo, progress)
 
 
 def _magnet(stem: str, fields: Mapping[bytes, Value]) -> ForeignTorrent:
     """A torrent whose metadata never came: qBittorrent has nothing but what its link said."""
     if b"info" in fields:
         raise Unusable(f"{stem}.torrent is missing")
-    prefix = "urn:btih:" if len(stem) == 40 else "urn:btmh:1220"
     notes = Notes()
     options = _options(fields, notes)
     trackers = texts(fields.get(b"trackers"))
@@ -128,22 +123,22 @@ def _magnet(stem: str, fields: Mapping[bytes, Value]) -> ForeignTorrent:
     name = text(fields, b"qBt-name") or text(fields, b"name")
     if name:
         options["name"] = name
-    return ForeignTorrent(
-        source=f"{stem}.fastresume",
-        name=name or stem,
-        options=options,
-        magnet=f"magnet:?xt={prefix}{stem}",
-        left_behind=tuple(notes.phrases),
-    )
+    return with_link(f"{stem}.fastresume", name or stem, options, notes, _link(stem, fields))
+
+
+def _link(stem: str, fields: Mapping[bytes, Value]) -> str:
+    """Write a magnet link. A file is named by the info-hash of version 2, cut short, where there is one."""
+    v1, v2 = fields.get(b"info-hash"), fields.get(b"info-hash2")
+    if not isinstance(v2, bytes) or v2.hex()[: len(stem)] != stem:
+        return f"magnet:?xt=urn:btih:{stem}" if len(stem) == 40 else f"magnet:?xt=urn:btmh:1220{stem}"
+    also = f"&xt=urn:btih:{v1.hex()}" if isinstance(v1, bytes) and any(v1) else ""
+    return f"magnet:?xt=urn:btmh:1220{v2.hex()}{also}"
 
 
 def _check_names(fields: Mapping[bytes, Value], metainfo: Metainfo) -> None:
     """Refuse a torrent whose files have other names on disk than in its `.torrent`."""
-    mapped = fields.get(b"mapped_files")
-    if not isinstance(mapped, list):
-        return
     root = f"{metainfo.name}/" if metainfo.multi_file else ""
-    for name, entry in zip(texts(mapped), (entry for entry in metainfo.files), strict=False):
+    for name, entry in zip(names(fields.get(b"mapped_files")), metainfo.files, strict=False):
         if name and not entry.pad and name.replace("\\", "/") != f"{root}{entry.path}":
             raise Unusable(
                 f"its files were renamed in qBittorrent ({name!r} is '{root}{entry.path}' in the torrent): rename them "
@@ -152,9 +147,8 @@ def _check_names(fields: Mapping[bytes, Value], metainfo: Metainfo) -> None:
 
 
 def _options(fields: Mapping[bytes, Value], notes: Notes) -> dict[str, Any]:
-    options: dict[str, Any] = {"download_dir": text(fields, b"save_path") or text(fields, b"qBt-savePath")}
-    if not options["download_dir"].startswith("/"):
-        raise Unusable(f"its directory {options['download_dir']!r} is no absolute path of this machine")
+    directory = text(fields, b"save_path") or text(fields, b"qBt-savePath")
+    options: dict[str, Any] = {"download_dir": absolute(directory)}
     if name := text(fields, b"qBt-name"):
         options["name"] = name
     if category := text(fields, b"qBt-category"):
@@ -196,14 +190,15 @@ def _selection(fields: Mapping[bytes, Value], metainfo: Metainfo) -> dict[str, A
     return {"priorities": overrides} if overrides else {}
 
 
-def _urls(fields: Mapping[bytes, Value], metainfo: Metainfo, options: dict[str, Any]) -> None:
+def _urls(fields: Mapping[bytes, Value], metainfo: Metainfo, options: dict[str, Any], notes: Notes) -> None:
     """Carry trackers and web seeds where they are others than those of the `.torrent`."""
-    trackers = texts(fields.get(b"trackers"))
+    trackers = list(dict.fromkeys(texts(fields.get(b"trackers"))))
     if b"trackers" in fields and set(trackers) != set(metainfo.trackers):
-        options |= {"trackers": trackers, "replace_trackers": True} if trackers else {}
-    seeds = [url for url in texts(fields.get(b"url-list")) if url not in metainfo.web_seeds]
-    if seeds:
-        options["web_seeds"] = seeds
+        options |= {"trackers": trackers, "replace_trackers": True}
+    seeds = list(dict.fromkeys(texts(fields.get(b"url-list"))))
+    if added := [url for url in seeds if url not in metainfo.web_seeds]:
+        options["web_seeds"] = added
+    notes.add("the removal of web seeds", when=b"url-list" in fields and not set(metainfo.web_seeds) <= set(seeds))
 
 
 def _pieces(fields: Mapping[bytes, Value], metainfo: Metainfo) -> bytes:

@@ -5,7 +5,6 @@ The names of the fields are those of Transmission 3.0 to 4.1.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,15 +16,19 @@ from revaer.importing.foreign import (
     ImportFailed,
     Left,
     Notes,
+    Progress,
     Totals,
     Unusable,
-    make_record,
+    absolute,
+    names,
     number,
     parse,
     read_bytes,
     read_dictionary,
     text,
     texts,
+    with_link,
+    with_metainfo,
 )
 from revaer.session.port import Metainfo
 
@@ -35,7 +38,6 @@ BLOCK: Final = 16 * 1024
 _MINUTE: Final = 60
 _OWN_LIMIT: Final = 1
 """A limit's mode: 0 is that of the program, 1 the torrent's own, 2 none."""
-_MAGNET_HASH: Final = re.compile(r"xt=urn:bt(?:ih:[0-9a-zA-Z]{32,40}|mh:1220[0-9a-fA-F]{64})")
 
 
 def read(folder: Path) -> Found:
@@ -68,35 +70,15 @@ def _torrent(home: Path, path: Path) -> ForeignTorrent:
     fields = read_dictionary(resume)
     notes = Notes()
     content = read_bytes(path)
+    name = text(fields, b"name")
     if path.suffix == ".magnet":
-        return _magnet(path, content, fields, notes)
+        link = content.decode("utf-8", "replace").strip()
+        return with_link(path.name, name or path.stem, _options(fields, notes), notes, link)
     metainfo = parse(content, path.name)
     _check_names(fields, metainfo)
     options = _options(fields, notes) | _selection(fields, metainfo)
-    have = _pieces(fields, metainfo)
-    return ForeignTorrent(
-        source=path.name,
-        name=text(fields, b"name") or metainfo.name,
-        options=options,
-        metainfo=content,
-        record=make_record(metainfo, have, _totals(fields)) if have else None,
-        percent=100.0 * sum(have) / metainfo.pieces if have else 0.0,
-        left_behind=tuple(notes.phrases),
-    )
-
-
-def _magnet(path: Path, content: bytes, fields: Mapping[bytes, Value], notes: Notes) -> ForeignTorrent:
-    link = content.decode("utf-8", "replace").strip()
-    if not _MAGNET_HASH.search(link):
-        raise Unusable(f"{path.name} holds no magnet link")
-    name = text(fields, b"name")
-    return ForeignTorrent(
-        source=path.name,
-        name=name or path.stem,
-        options=_options(fields, notes),
-        magnet=link,
-        left_behind=tuple(notes.phrases),
-    )
+    progress = Progress(_pieces(fields, metainfo), _totals(fields))
+    return with_metainfo(path.name, name, options, notes, content, metainfo, progress)
 
 
 def _check_names(fields: Mapping[bytes, Value], metainfo: Metainfo) -> None:
@@ -104,11 +86,9 @@ def _check_names(fields: Mapping[bytes, Value], metainfo: Metainfo) -> None:
     name = text(fields, b"name")
     renamed = name if name and name != metainfo.name else ""
     root = f"{metainfo.name}/" if metainfo.multi_file else ""
-    named = fields.get(b"files")
-    if isinstance(named, list):
-        for given, entry in zip(texts(named), metainfo.files, strict=False):
-            if not entry.pad and given not in {entry.path, root + entry.path}:
-                renamed = given
+    for given, entry in zip(names(fields.get(b"files")), metainfo.files, strict=False):
+        if given and not entry.pad and given not in {entry.path, root + entry.path}:
+            renamed = given
     if renamed:
         raise Unusable(
             f"it was renamed in Transmission ({renamed!r}): give it the name of its .torrent there, {metainfo.name!r}, "
@@ -117,9 +97,7 @@ def _check_names(fields: Mapping[bytes, Value], metainfo: Metainfo) -> None:
 
 
 def _options(fields: Mapping[bytes, Value], notes: Notes) -> dict[str, Any]:
-    options: dict[str, Any] = {"download_dir": text(fields, b"destination")}
-    if not options["download_dir"].startswith("/"):
-        raise Unusable(f"its directory {options['download_dir']!r} is no absolute path of this machine")
+    options: dict[str, Any] = {"download_dir": absolute(text(fields, b"destination"))}
     if labels := texts(fields.get(b"labels")):
         options["tags"] = labels
     if number(fields, b"paused"):
@@ -147,7 +125,7 @@ def _options(fields: Mapping[bytes, Value], notes: Notes) -> dict[str, Any]:
 def _selection(fields: Mapping[bytes, Value], metainfo: Metainfo) -> dict[str, Any]:
     unwanted, priorities = fields.get(b"dnd"), fields.get(b"priority")
     overrides: dict[str, str] = {}
-    for place, entry in enumerate(entry for entry in metainfo.files):
+    for place, entry in enumerate(metainfo.files):
         if entry.pad:
             continue
         if _at(priorities, place) in {-1, 1}:

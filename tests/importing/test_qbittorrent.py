@@ -85,6 +85,9 @@ def test_a_torrent_that_is_whole_is_carried_whole(tmp_path: Path) -> None:
         ({"file_priority": [0, 7]}, {"priorities": {"0": "skip", "1": "high"}}),
         ({"file_priority": [1, 4]}, {}),
         ({"trackers": [["http://u/a"], ["http://t/announce"]]}, {"trackers": ["http://u/a", "http://t/announce"]}),
+        ({"trackers": []}, {"trackers": []}),
+        ({"trackers": None}, {}),
+        ({"trackers": [["http://u/a"], ["http://u/a"]]}, {"trackers": ["http://u/a"]}),
         ({"url-list": ["http://w/"]}, {"web_seeds": ["http://w/"]}),
         ({"max_connections": 16_777_215}, {}),
         ({"max_connections": 40}, {"max_connections": 40}),
@@ -116,6 +119,33 @@ def test_a_torrent_without_metadata_is_carried_as_a_link(tmp_path: Path) -> None
     assert one.options["trackers"] == ["http://t/announce"]
 
 
+@pytest.mark.parametrize("seeds", [[], ["http://other/"]])
+def test_a_web_seed_that_was_removed_is_told(tmp_path: Path, seeds: list[str]) -> None:
+    torrent = make_torrent({"a.bin": payload(70_000)}, name="one", web_seeds=["http://seed/"])
+    stem = parse_metainfo(torrent).hashes.v1 or ""
+    found = read(lay(tmp_path / "x", torrent=torrent, stem=stem, pieces=None, **{"url-list": seeds}))
+
+    assert found.torrents[0].left_behind == ("the removal of web seeds",)
+    assert found.torrents[0].options.get("web_seeds", []) == seeds
+
+
+@pytest.mark.parametrize(
+    ("stem", "v1", "link"),
+    [
+        ("a" * 40, bytes(20), f"urn:btmh:1220{'a' * 64}"),
+        ("a" * 40, b"\xcc" * 20, f"urn:btmh:1220{'a' * 64}&xt=urn:btih:{'c' * 40}"),
+        ("c" * 40, b"\xcc" * 20, f"urn:btih:{'c' * 40}"),
+    ],
+)
+def test_a_link_names_each_version_of_the_torrent(tmp_path: Path, stem: str, v1: bytes, link: str) -> None:
+    one = read(lay(tmp_path / "x", torrent=None, stem=stem, **{"info-hash": v1, "info-hash2": b"\xaa" * 32})).torrents[
+        0
+    ]
+
+    assert one.magnet == f"magnet:?xt={link}"
+    assert stem in {one.hashes.v1, (one.hashes.v2 or "")[:40]}
+
+
 def test_torrents_come_in_the_order_of_the_queue(tmp_path: Path) -> None:
     folder = tmp_path / "x"
     stems = ["c" * 40, "a" * 40, "b" * 40]
@@ -143,8 +173,14 @@ def test_what_cannot_be_carried_is_listed_with_its_reason(tmp_path: Path, change
     assert words in found.left[0].reason
 
 
-def test_files_under_their_own_names_are_no_renaming(tmp_path: Path) -> None:
-    assert read(lay(tmp_path / "x", mapped_files=[b"one/a.bin", b""])).left == ()
+@pytest.mark.parametrize("mapped", [[b"one/a.bin", b""], [b"", b"one/b.bin"], []])
+def test_files_under_their_own_names_are_no_renaming(tmp_path: Path, mapped: list[bytes]) -> None:
+    assert read(lay(tmp_path / "x", mapped_files=mapped)).left == ()
+
+
+def test_a_renamed_file_is_named_by_its_place(tmp_path: Path) -> None:
+    reason = read(lay(tmp_path / "x", mapped_files=[b"", b"one/c.bin"])).left[0].reason
+    assert "'one/c.bin' is 'one/b.bin' in the torrent" in reason
 
 
 def test_a_torrent_without_its_record_is_listed(tmp_path: Path) -> None:

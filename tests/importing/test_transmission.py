@@ -54,6 +54,7 @@ def test_a_torrent_that_is_whole_is_carried_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [
+        ({"files": ["", "one/b.bin"]}, {}),
         ({"paused": 1, "labels": ["a", "b"]}, {"start_paused": True, "tags": ["a", "b"]}),
         ({"ratio_limit": {"ratio-limit": "1.250000", "ratio-mode": 1}}, {"seed_ratio_limit": 1.25}),
         ({"ratio_limit": {"ratio-limit": "nonsense", "ratio-mode": 1}}, {"seed_ratio_limit": 0.0}),
