@@ -8,6 +8,8 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
 
 import structlog
 import trio
@@ -21,9 +23,14 @@ log = structlog.get_logger("revaer.daemon")
 RETRY_SECONDS = 5.0
 
 
-def _to_standard_output(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def to_standard_output(line: str) -> None:
+    """Write a line for whoever started the daemon. A standard output that is closed, full or missing ends no node."""
+    output: TextIO | None = sys.stdout
+    if output is None:
+        return
+    with suppress(OSError, ValueError):
+        output.write(line + "\n")
+        output.flush()
 
 
 class Announcer:
@@ -42,7 +49,7 @@ class Announcer:
         directory: DataDirectory,
         key: LocalKey,
         epoch: int,
-        say: Callable[[str], None] = _to_standard_output,
+        say: Callable[[str], None] = to_standard_output,
     ) -> None:
         self._directory = directory
         self._key = key

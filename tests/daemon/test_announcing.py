@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 import structlog
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from revaer.daemon.announcing import Announcer
+from revaer.daemon.announcing import Announcer, to_standard_output
 from revaer.daemon.credentials import Credentials, read_credentials, write_credentials
 from revaer.daemon.directory import DataDirectory
 from revaer.daemon.keys import LocalKey
@@ -134,3 +135,38 @@ async def test_damaged_credentials_do_not_keep_the_runtime_file_from_being_writt
 
     assert place.runtime["url"] == FIRST
     assert "Move it away" in next(line["reason"] for line in told if line["event"] == "address_not_announced")
+
+
+@contextmanager
+def whose_reader_is_gone() -> Iterator[TextIO]:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as output:
+        yield output
+        with suppress(BrokenPipeError):
+            output.close()
+
+
+@contextmanager
+def that_is_full() -> Iterator[TextIO]:
+    with Path("/dev/full").open("w") as output:
+        yield output
+        with suppress(OSError):
+            output.close()
+
+
+@contextmanager
+def that_is_closed() -> Iterator[TextIO]:
+    output = io.StringIO()
+    output.close()
+    yield output
+
+
+@pytest.mark.parametrize("output", [whose_reader_is_gone, that_is_full, that_is_closed, lambda: nullcontext(None)])
+def test_a_standard_output_that_takes_nothing_ends_no_node(
+    output: Callable[[], AbstractContextManager[TextIO | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with output() as opened:
+        monkeypatch.setattr("sys.stdout", opened)
+        to_standard_output("ready")
+        monkeypatch.undo()
