@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from revaer.fsops.messages import relocate_ending, relocate_spec
+
 _TEXTS: Final = {"torrents": {"options", "removing"}, "config_documents": {"body"}, "config_versions": {"body"}}
-_BYTES: Final = {"fsops_jobs": {"source_root", "library_root"}, "fsops_volumes": {"root"}}
+_JOBS: Final = "fsops_jobs"
+_BYTES: Final = {_JOBS: {"source_root", "library_root"}, "fsops_volumes": {"root"}}
+_MARK: Final = "\\x"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,20 @@ class PathMap:
 
     def _row(self, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
         texts, raw = _TEXTS.get(table, set()), _BYTES.get(table, set())
-        return {
+        mapped = {
             name: self._value(value) if name in texts else self._raw(value) if name in raw else value
             for name, value in row.items()
+        }
+        return self._job(mapped) if table == _JOBS else mapped
+
+    def _job(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Map what a job keeps packed: the directory that its run takes the files from, and what it published."""
+        packed = relocate_spec(_bytes(row["spec"]), self.path)
+        outcome = row.get("outcome")
+        return row | {
+            "spec": _hexadecimal(packed.content),
+            "spec_digest": packed.digest,
+            "outcome": None if outcome is None else _hexadecimal(relocate_ending(_bytes(outcome), self.path)),
         }
 
     def _value(self, value: Any) -> Any:
@@ -57,8 +73,14 @@ class PathMap:
                 return value
 
     def _raw(self, value: str | None) -> str | None:
-        """Map a path that a column holds as bytes: in JSON, hexadecimal digits behind a mark."""
-        if value is None:
-            return None
-        path = bytes.fromhex(value.removeprefix("\\x")).decode(errors="surrogateescape")
-        return "\\x" + self.path(path).encode(errors="surrogateescape").hex()
+        """Map a path that a column holds as bytes."""
+        return None if value is None else _hexadecimal(os.fsencode(self.path(os.fsdecode(_bytes(value)))))
+
+
+def _bytes(value: str) -> bytes:
+    """Read bytes as the server writes them in JSON: hexadecimal digits behind a mark."""
+    return bytes.fromhex(value.removeprefix(_MARK))
+
+
+def _hexadecimal(value: bytes) -> str:
+    return _MARK + value.hex()

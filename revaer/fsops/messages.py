@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from actors import Refused, Request
+from revaer.fsops.rows import relocate_ending, relocate_spec
 from revaer.fsops.types import Outcome, SourceFile, StepName
 from revaer.fsops.views import (
     ArtifactFile,
@@ -75,6 +76,8 @@ __all__ = [
     "UnknownJob",
     "VerifyLibrary",
     "VerifyReport",
+    "relocate_ending",
+    "relocate_spec",
 ]
 
 

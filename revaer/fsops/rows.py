@@ -9,8 +9,8 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from revaer.database.messages import Row
@@ -117,6 +117,12 @@ def unpack_spec(content: bytes) -> JobSpec:
     )
 
 
+def relocate_spec(content: bytes, path: Callable[[str], str]) -> PackedSpec:
+    """Return a stored specification with its directory as `path` says it is here."""
+    spec = unpack_spec(content)
+    return pack_spec(replace(spec, source_root=path(spec.source_root)))
+
+
 def pack_ending(ending: Ending) -> bytes:
     """Return an ending as it is stored."""
     error = ending.error
@@ -126,6 +132,13 @@ def pack_ending(ending: Ending) -> bytes:
         "policy_digest": ending.policy_digest,
     }
     return json.dumps(document, separators=(",", ":")).encode("ascii")
+
+
+def relocate_ending(content: bytes, path: Callable[[str], str]) -> bytes:
+    """Return a stored ending with its library entry where `path` says it is here."""
+    ending = _read_ending(content)
+    place = ending.artifact_path
+    return pack_ending(replace(ending, artifact_path=None if place is None else path(place)))
 
 
 def read_job(row: Row) -> StoredJob:

@@ -12,9 +12,17 @@ import trio
 from revaer.backup.taking import Source
 from revaer.database.messages import Database
 from revaer.database.service import open_database
+from revaer.fsops.rows import Ending, pack_ending, pack_spec
+from revaer.fsops.types import SourceFile
+from revaer.fsops.views import JobSpec
+from revaer.types import TorrentId
 from tests.support.postgres import fresh_database_url, postgres_url, shared_server_home  # noqa: F401 - fixtures
 
 ID = "01a20a8b-7b3a-7d39-be22-1cec184f6665"
+
+JOB = JobSpec(TorrentId(ID), "a", "/old/films/a", (SourceFile("b", 1),), multi_file=True)
+SPEC = pack_spec(JOB)
+ENDING = pack_ending(Ending(artifact_path="/old/library/a"))
 
 ROWS = (
     f"""INSERT INTO torrents (id, info_hash_v1, metainfo, options, added_at)
@@ -31,8 +39,9 @@ ROWS = (
     "INSERT INTO api_keys (key_id, scopes, secret_hash) VALUES ('rk_x', '{read,admin}', '$argon2id$')",
     "INSERT INTO secrets VALUES ('proxy', '\\x00ff10', now())",
     """INSERT INTO setup_token VALUES (true, gen_random_uuid(), 'h', 'me', now(), now())""",
-    f"""INSERT INTO fsops_jobs (torrent_id, state, source_root, spec, spec_digest)
-        VALUES ('{ID}', 'completed', convert_to('/old/films/a', 'UTF8'), '\\x01', 'd')""",
+    f"""INSERT INTO fsops_jobs (torrent_id, state, source_root, spec, spec_digest, outcome)
+        VALUES ('{ID}', 'queued', convert_to('/old/films/a', 'UTF8'), '\\x{SPEC.content.hex()}', '{SPEC.digest}',
+                '\\x{ENDING.hex()}')""",
     "INSERT INTO fsops_volumes VALUES ('local', convert_to('/old', 'UTF8'), gen_random_uuid(), now())",
     """INSERT INTO journal_events (epoch, seq, at, kind, envelope, tags)
         SELECT 4, n, now(), 'completed', '{"a": "b\\n"}', '{x,"y,z"}' FROM generate_series(1, 700) n""",

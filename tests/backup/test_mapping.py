@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
 from revaer.backup.mapping import PathMap
+from revaer.fsops.rows import Ending, pack_ending, pack_spec
+from tests.backup.conftest import JOB
 
 MAP = PathMap(((PurePosixPath("/old"), PurePosixPath("/new")), (PurePosixPath("/old/films"), PurePosixPath("/films"))))
 
@@ -43,8 +46,34 @@ def test_paths_in_options_and_documents_are_mapped_and_nothing_else() -> None:
 
 
 def test_paths_that_are_bytes_are_mapped() -> None:
-    row = {"source_root": "\\x" + b"/old/\xff".hex(), "library_root": None, "spec": "\\x" + b"/old".hex()}
-    assert mapped("fsops_jobs", row) == row | {"source_root": "\\x" + b"/new/\xff".hex()}
+    assert mapped("fsops_volumes", {"root": "\\x" + b"/old/\xff".hex()}) == {"root": "\\x" + b"/new/\xff".hex()}
+
+
+def job(source: str, artifact: str | None) -> dict[str, Any]:
+    """A stored job as the server shows it."""
+    packed = pack_spec(replace(JOB, source_root=source))
+    outcome = None if artifact is None else "\\x" + pack_ending(Ending(artifact_path=artifact)).hex()
+    return {
+        "source_root": "\\x" + packed.source_root.hex(),
+        "library_root": None,
+        "spec": "\\x" + packed.content.hex(),
+        "spec_digest": packed.digest,
+        "outcome": outcome,
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("/old/films/a\udcff", "/old/library/a"), ("/films/a\udcff", "/new/library/a")),
+        (("/old", None), ("/new", None)),
+        (("/elsewhere", "/elsewhere/a"), ("/elsewhere", "/elsewhere/a")),
+    ],
+)
+def test_a_job_takes_its_files_from_where_they_are_now(
+    before: tuple[str, str | None], after: tuple[str, str | None]
+) -> None:
+    assert mapped("fsops_jobs", job(*before)) == job(*after)
 
 
 def test_rows_of_other_tables_pass_as_they_are() -> None:

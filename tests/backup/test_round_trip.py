@@ -19,7 +19,8 @@ from revaer.backup.restoring import Target, examine, restore
 from revaer.backup.taking import Source, take
 from revaer.database.messages import Database, Row, Transaction
 from revaer.database.migrations import default_folder, load_migrations
-from tests.backup.conftest import ID, opened
+from revaer.fsops.rows import pack_spec, unpack_spec
+from tests.backup.conftest import ID, JOB, opened
 from tests.support.postgres import other_database_url  # noqa: F401 - a fixture
 
 
@@ -185,7 +186,9 @@ async def test_directories_are_mapped(
     assert [row["path"] for row in found] == ["/new/films"]
     body = (await empty.fetch("SELECT body::text FROM config_documents"))[0][0]
     assert ('"/new"' in body, '"/older"' in body) == (True, True)
-    assert (await empty.fetch("SELECT convert_from(source_root, 'UTF8') FROM fsops_jobs"))[0][0] == "/new/films/a"
+    job = (await empty.fetch("SELECT convert_from(source_root, 'UTF8') AS root, spec, spec_digest FROM fsops_jobs"))[0]
+    here = replace(JOB, source_root="/new/films/a")
+    assert (job["root"], unpack_spec(job["spec"]), job["spec_digest"]) == ("/new/films/a", here, pack_spec(here).digest)
 
 
 async def test_rows_without_a_column_get_its_default(
