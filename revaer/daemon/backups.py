@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
@@ -100,18 +101,39 @@ def make_anew(place: Place, file: Path, paths: PathMap, *, say: Say) -> Manifest
     directory = place.directory
     with _told():
         say("reading the backup")
-        manifest = examine(file, _schema(known))
-        if not directory.restoring.exists():
+        manifest = _examined(file, known)
+        if directory.restoring.exists():
+            _check_keys(place, manifest)
+        else:
             _check_empty(place)
         directory.prepare()
-        with directory.locked():
-            write_atomically(directory.restoring, f"{file}\n".encode())
+        with directory.locked(), _marked(place, file):
             schema = [migration for migration in known if migration.name in manifest.schema_files]
             trio.run(_restore, place, file, manifest, paths, say, schema)
             write_atomically(directory.root / "epoch", f"{manifest.epoch}\n".encode())
-            directory.restoring.unlink()
-            sync_directory(directory.root)
     return manifest
+
+
+@contextmanager
+def _marked(place: Place, file: Path) -> Iterator[None]:
+    """Mark the directory for the body, and on when the body fails after it has put something there."""
+    directory = place.directory
+    write_atomically(directory.restoring, f"{file}\n".encode())
+    try:
+        yield
+    except BaseException:
+        if not _has_any(place):
+            directory.restoring.unlink()
+        raise
+    directory.restoring.unlink()
+    sync_directory(directory.root)
+
+
+def _has_any(place: Place) -> bool:
+    """Tell whether anything of a node is there."""
+    directory = place.directory
+    keys = any(path.exists() for path in place.private().values())
+    return keys or directory.is_used() or any(directory.resume.iterdir())
 
 
 async def _restore(
@@ -131,6 +153,14 @@ def _check_empty(place: Place) -> None:
             raise NotEmpty(f"{path} exists: move it away first, keys are never overwritten")
 
 
+def _check_keys(place: Place, manifest: Manifest) -> None:
+    """Refuse, where a restore is repeated, keys that it has not put there."""
+    for name, path in place.private().items():
+        brought = manifest.members.get(f"private/{name}")
+        if path.exists() and (brought is None or hashlib.sha256(path.read_bytes()).hexdigest() != brought.sha256):
+            raise NotEmpty(f"{path} is not what the backup has: move it away first, keys are never overwritten")
+
+
 def look(file: Path) -> Manifest:
     """Read a backup to its end and return what it holds.
 
@@ -138,7 +168,14 @@ def look(file: Path) -> Manifest:
         UsageError: it is none that this version can use.
     """
     with _told():
-        return examine(file, _schema(load_migrations(default_folder())))
+        return _examined(file, load_migrations(default_folder()))
+
+
+def _examined(file: Path, known: Sequence[Migration]) -> Manifest:
+    try:
+        return examine(file, _schema(known))
+    except BrokenBackup as error:
+        raise UsageError(f"{error}; copy it again, or use an earlier one. Nothing was changed") from error
 
 
 def _schema(migrations: Sequence[Migration]) -> dict[str, str]:
@@ -190,7 +227,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except BrokenBackup as error:
-        raise UsageError(f"{error}; copy it again, or use an earlier one. Nothing was changed") from error
+        raise UsageError(f"{error}; copy it again, or use an earlier one, and run the restore again") from error
     except BackupError as error:
         raise UsageError(str(error)) from error
     except (MigrationError, InvalidDatabaseUrl) as error:

@@ -87,7 +87,7 @@ async def test_a_restore_that_was_interrupted_keeps_the_daemon_from_starting_unt
     other = home / "other"
     other.mkdir()
     (other / "restoring").write_text("as a kill would leave it")
-    (other / "secret.key").write_text("half")
+    (other / "secret.key").write_bytes((home / "node" / "secret.key").read_bytes())
 
     refused = (await shell(other)("serve", "--port", "0")).expect(2)
     (await shell(other)("restore", str(home / "file"))).expect()
