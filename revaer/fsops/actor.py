@@ -35,6 +35,7 @@ from revaer.fsops.messages import (
 )
 from revaer.fsops.problems import Problems
 from revaer.fsops.queue import Queue
+from revaer.fsops.source_watch import SourceWatch
 from revaer.fsops.store import JobStore
 from revaer.fsops.sweeper import Sweeper
 from revaer.fsops.terms import Bounds, Gauges, Lane, Runner, SettingsReader, Timing
@@ -107,7 +108,8 @@ class FsOpsActor(Actor[FsOpsMessage]):
         """Put the parts together and set them to work."""
         self._problems = Problems(self.context.health)
         self._store = JobStore(self._database)
-        self._records = self._lanes("fsops-records", _READERS)
+        # What only computes has a lane of its own: a dead share keeps the threads that asked it.
+        self._rows = self._lanes("fsops-rows", _READERS)
         self._volumes = VolumeWatch(self._store, self._lanes("fsops-volumes", _LOOKERS), self._timing, self._clock)
         self._open_ledger()
         self._sweeper = Sweeper(
@@ -132,7 +134,8 @@ class FsOpsActor(Actor[FsOpsMessage]):
             runner=self._runner,
             read_settings=self._read_settings,
             sweeper=self._sweeper,
-            lane=self._records,
+            lane=self._rows,
+            disks=self._lanes("fsops-records", _READERS),
         )
         for work in (self._ledger.run, self._foreman.run, self._sweeper.run, self._survey):
             self.context.spawn(work)
@@ -181,8 +184,8 @@ class FsOpsActor(Actor[FsOpsMessage]):
             database=self._database,
             store=self._store,
             queue=queue,
-            volumes=self._volumes,
-            lane=self._records,
+            sources=SourceWatch(self._lanes("fsops-sources", _LOOKERS), self._timing.look_within),
+            lane=self._rows,
             announcer=self._announcer,
             problems=self._problems,
             timing=self._timing,

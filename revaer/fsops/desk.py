@@ -70,7 +70,8 @@ class Desk:
         runner: Plans.
         read_settings: Reads what holds now.
         sweeper: Deletes what forgotten jobs left.
-        lane: Where records are read and specifications packed.
+        lane: Where rows are read and specifications packed; nothing in it waits for a disk.
+        disks: Where records are read and plans made.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Desk:
         read_settings: SettingsReader,
         sweeper: Sweeper,
         lane: Lane,
+        disks: Lane,
     ) -> None:
         self._store = store
         self._reader = JobReader(store)
@@ -92,6 +94,7 @@ class Desk:
         self._read_settings = read_settings
         self._sweeper = sweeper
         self._lane = lane
+        self._disks = disks
 
     async def enqueue(self, message: Enqueue) -> JobView:
         """Queue a job, or find it as it is."""
@@ -160,7 +163,7 @@ class Desk:
     async def _dossier(self, job: StoredJob, extent: Extent) -> Dossier:
         if extent is Extent.STATE:
             return Dossier()
-        return await self._lane.run(read_dossier, job.library_root, job.torrent_id, extent, within=_READ_WITHIN)
+        return await self._disks.run(read_dossier, job.library_root, job.torrent_id, extent, within=_READ_WITHIN)
 
     async def page(self, message: ListJobs) -> JobPage:
         """Show a page of jobs."""
@@ -184,7 +187,7 @@ class Desk:
         except SettingsUnavailable as error:
             raise FsOpsUnavailable(f"the configuration cannot be read: {error}") from error
         try:
-            return await self._lane.run(self._plan, spec, settings, within=_PLAN_WITHIN)
+            return await self._disks.run(self._plan, spec, settings, within=_PLAN_WITHIN)
         except LaneExpired as error:
             raise FsOpsUnavailable("the disks take too long to answer") from error
 

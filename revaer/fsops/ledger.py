@@ -31,10 +31,10 @@ from revaer.fsops.messages import FsOpsUnavailable, JobRefused, UnknownJob
 from revaer.fsops.problems import Problems
 from revaer.fsops.queue import Queue, Ticket
 from revaer.fsops.rows import PackedSpec, StoredJob
+from revaer.fsops.source_watch import SourceWatch
 from revaer.fsops.store import JobStore, Settlement, WaitingJob, read_waiting
 from revaer.fsops.terms import Lane, Timing
 from revaer.fsops.views import JobState
-from revaer.fsops.volume_watch import VolumeWatch
 from revaer.fsops.wishes import Wish, Wishes
 from revaer.tracing import SpanContext, current_span
 from revaer.types import TorrentId
@@ -57,8 +57,8 @@ class Ledger:
         database: Told of to know when it is back.
         store: The jobs in it.
         queue: The jobs in memory.
-        volumes: Knows which volume a source is on.
-        lane: Where rows are read.
+        sources: Knows which volume a source is on.
+        lane: Where rows are read; nothing in it waits for a disk.
         announcer: Told what became durable.
         problems: Told when the database is away.
         timing: Intervals.
@@ -77,7 +77,7 @@ class Ledger:
         database: Database,
         store: JobStore,
         queue: Queue,
-        volumes: VolumeWatch,
+        sources: SourceWatch,
         lane: Lane,
         announcer: Announcer,
         problems: Problems,
@@ -91,7 +91,7 @@ class Ledger:
         self._database = database
         self._store = store
         self._queue = queue
-        self._volumes = volumes
+        self._sources = sources
         self._lane = lane
         self._announcer = announcer
         self._problems = problems
@@ -137,7 +137,7 @@ class Ledger:
             FsOpsUnavailable: It is not durable.
             JobRefused: The database refuses it.
         """
-        source = await self._volumes.source_key(os.fsdecode(spec.source_root))
+        source = await self._sources.key(os.fsdecode(spec.source_root))
         wish = Wish(spec, priority, request_id, source, current_span())
         self._wishes.put(wish)
         try:
@@ -158,7 +158,7 @@ class Ledger:
             job = await self._store.retry(torrent_id, request_id)
             if job is None:
                 raise JobRefused(_RUNNING)
-            source = await self._volumes.source_key(job.source_root)
+            source = await self._sources.key(job.source_root)
             self._put(job, source, current_span())
             self._moved(before, job.state)
             self._announcer.changed(job)
@@ -305,7 +305,7 @@ class Ledger:
             job = await self._settled(settlement)
             del self._owed[torrent_id]
             if job is not None and job.state is JobState.QUEUED:
-                self._put(job, await self._volumes.source_key(job.source_root))
+                self._put(job, await self._sources.key(job.source_root))
 
     async def _settled(self, settlement: Settlement) -> StoredJob | None:
         """Store how a run ended and tell it; None when it no longer concerns the job, or cannot be stored at all."""
@@ -334,7 +334,7 @@ class Ledger:
             waiting = await self._waiting()
             paused = await store.is_paused()
             counts = await store.counts()
-            sources = await self._volumes.source_keys([job.source_root for job in waiting])
+            sources = await self._sources.keys([job.source_root for job in waiting])
             self._queue.replace_all(await self._lane.run(_tickets, waiting, sources, self._clock() - self._wall()))
             self.is_paused = paused
             self._over = {state: number for state, number in counts.items() if state.is_final}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Generic, TypeVar
 
 import structlog
 import trio
@@ -20,7 +19,7 @@ from revaer.fsops.volumes import Sighting, Verdict
 
 log = structlog.get_logger("revaer.fsops")
 
-_UNKNOWN: Final = "unknown"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,25 @@ class VolumeState:
     is_absent: bool = False
 
 
-class _Look:
-    """One look at a library, in a thread that may hang."""
+class _Silence(OSError):
+    """A library does not answer."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self) -> None:
+        super().__init__("it does not answer")
+
+
+class _Call(Generic[_T]):
+    """One call to a library, in a thread that may hang."""
+
+    def __init__(self, fn: Callable[[Path], _T], root: Path) -> None:
         self.hangs = False
+        self._fn = fn
         self._root = root
 
-    def __call__(self) -> Sighting:
+    def __call__(self) -> _T:
         self.hangs = True
         try:
-            return volumes.look(self._root)
+            return self._fn(self._root)
         finally:
             self.hangs = False
 
@@ -58,7 +65,7 @@ class _Library:
     """What is known of one library."""
 
     gate: trio.Lock = field(default_factory=trio.Lock)
-    look: _Look | None = None
+    call: _Call[Any] | None = None
     known: str | None = None
     state: VolumeState | None = None
     at: float = -math.inf
@@ -95,21 +102,9 @@ class VolumeWatch:
                 library.at = self._clock()
             return library.state
 
-    async def source_key(self, path: str) -> str:
-        """Return what names the volume of a source, for counting."""
-        return (await self.source_keys([path]))[path]
-
-    async def source_keys(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the same for many sources. One that does not answer counts as unknown, with the others."""
-        unique = {*paths}
-        try:
-            return await self._lane.run(_keys_of, unique, within=self._timing.look_within)
-        except LaneExpired:
-            return dict.fromkeys(unique, _UNKNOWN)
-
     async def _state(self, root: Path, library: _Library) -> VolumeState:
         seen = await self._look(root, library)
-        key = volumes.volume_key(seen.device) if seen.device is not None else _UNKNOWN
+        key = volumes.volume_key(seen.device) if seen.device is not None else volumes.UNKNOWN
         try:
             if library.known is None:
                 library.known = await self._store.volume_of(str(root))
@@ -123,18 +118,27 @@ class VolumeWatch:
         return VolumeState(key, verdict.reason, is_absent=verdict.reason is not None and not verdict.short)
 
     async def _look(self, root: Path, library: _Library) -> Sighting:
-        """Look, unless an earlier look still hangs: threads must not pile up before a dead share."""
-        silence = Sighting(error="it does not answer")
-        if library.look is not None and library.look.hangs:
-            return silence
-        library.look = _Look(root)
+        call = _Call(volumes.look, root)
         try:
-            return await self._lane.run(library.look, within=self._timing.look_within)
+            return await self._make(call, library)
+        except _Silence as silence:
+            return Sighting(error=str(silence))
+
+    async def _make(self, call: _Call[_T], library: _Library) -> _T:
+        """Make a call, unless an earlier one still hangs: threads must not pile up before a dead share.
+
+        Raises _Silence.
+        """
+        if library.call is not None and library.call.hangs:
+            raise _Silence
+        library.call = call
+        try:
+            return await self._lane.run(call, within=self._timing.look_within)
         except LaneExpired:
-            return silence
+            raise _Silence from None
 
     async def _adopt(self, root: Path, library: _Library) -> None:
-        identity = await self._lane.run(volumes.mark, root)
+        identity = await self._make(_Call(volumes.mark, root), library)
         await self._store.note_volume(str(root), identity)
         library.known = identity
         log.info("fsops_volume_noted", library=str(root), volume=identity)
@@ -146,8 +150,3 @@ class VolumeWatch:
             log.warning("fsops_library_unusable", library=str(root), reason=verdict.reason)
         elif verdict.reason is None and before is not None:
             log.info("fsops_library_usable", library=str(root))
-
-
-def _keys_of(paths: set[str]) -> dict[str, str]:
-    # Thousands of jobs share few volumes: one text for each.
-    return {path: sys.intern(volumes.key_of(path)) for path in paths}

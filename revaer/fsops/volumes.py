@@ -22,6 +22,9 @@ from revaer.fsops.places import FOLDER
 MARKER: Final = "volume.json"
 """Name of the marker in our directory of the library."""
 
+UNKNOWN: Final = "unknown"
+"""What names, for counting, all volumes that cannot be looked at."""
+
 _RESERVE: Final = 1 << 30
 _RESERVE_SHARE: Final = 20
 _MARGIN: Final = 4
@@ -175,7 +178,7 @@ def key_of(path: str) -> str:
     try:
         return volume_key(os.stat(path).st_dev)  # noqa: PTH116 - may hold what a Path cannot
     except (OSError, ValueError):
-        return "unknown"
+        return UNKNOWN
 
 
 def volume_key(device: int) -> str:
