@@ -190,6 +190,13 @@ class ResumeStore(Actor[ResumeMessage]):
             self._problems.add("place", place.trouble)
         if place.carried:
             log.info("records_carried", files=place.carried, resume_dir=str(place.root))
+        if place.aside:
+            log.warning("records_set_aside", files=place.aside, resume_dir=str(place.root))
+            self._problems.add(
+                "strays",
+                f"files of another time were in {place.root}: {place.aside}; they are in its quarantine, look there "
+                "when a torrent is missed; this is told until the next start",
+            )
         self._disk = PosixDisk(place.root)
 
     async def _prepare(self) -> None:

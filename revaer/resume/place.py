@@ -2,7 +2,7 @@
 
 A note beside the data says which directory was used last. What is there is carried to the new one first, then the note
 is written, and only then what was carried is deleted: a crash at any point is followed by the same, or by nothing to
-do.
+do. What was carried already is known by its size and time: a start goes on where the one before it ended.
 Everything here blocks.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
-import shutil
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,16 @@ from typing import Final
 
 from revaer.files import sync_directory, write_atomically
 from revaer.resume import copy_format, doubts, marker, record_format
+from revaer.resume.atomic import is_temporary, write_files
+from revaer.resume.disk import PosixDisk
+
+WITHIN: Final = 80.0
+"""Seconds that bringing the records may take: less than a start may."""
+
+_BATCH: Final = 256
+"""How many files are made durable together."""
 
 _SUFFIXES: Final = (copy_format.SUFFIX, record_format.SUFFIX)
-_TEMPORARY: Final = re.compile(r"\.carried\.[0-9a-f]{16}\.tmp")
 _STRAYS: Final = "quarantine"
 _NO_LINKS: Final = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
 
@@ -34,38 +41,44 @@ class Place:
     Attributes:
         root: the directory to use.
         carried: how many files came from another one.
+        aside: how many files of ours were in its way there, and are in its quarantine.
         trouble: why it is not the directory that was asked for; empty when it is.
     """
 
     root: Path
     carried: int = 0
+    aside: int = 0
     trouble: str = ""
 
 
-def settle(note: Path, wanted: Path, first: Path) -> Place:
-    """Bring the records to the directory that is wanted.
+def settle(note: Path, wanted: Path, first: Path, *, within: float = WITHIN) -> Place:
+    """Bring the records to the directory that is wanted. When only that one has any, they are there already.
 
     Args:
         note: the file that says which directory was used last.
         wanted: where they shall be.
         first: where they were when nothing was noted yet.
+        within: seconds that bringing them may take; what is left is brought by the next call.
 
     Returns:
         The directory to use: the one before when they could not be brought, so that nothing is lost or hashed anew.
     """
     before = _noted(note) or first
     if before == wanted or not _exists(before):
-        return Place(wanted, 0, _write_note(note, wanted))
+        return Place(wanted, trouble=_write_note(note, wanted))
     try:
-        names = _carry(before, wanted)
+        wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
+        names = _ours(before)
+        aside = _set_strays_aside(wanted, names) if names else 0
+        _carry(before, wanted, names, time.monotonic() + within)
         write_atomically(note, os.fsencode(wanted))
     except OSError as error:
         why = error.strerror or type(error).__name__
-        return Place(before, 0, f"the records stay in {before}, they cannot be brought to {wanted}: {why}")
+        return Place(before, trouble=f"the records stay in {before}, they cannot be brought to {wanted}: {why}")
     for name in names:
         with suppress(OSError):
             (before / name).unlink(missing_ok=True)
-    return Place(wanted, len(names))
+    return Place(wanted, len(names), aside)
 
 
 def _noted(note: Path) -> Path | None:
@@ -97,16 +110,22 @@ def _write_note(note: Path, wanted: Path) -> str:
     return ""
 
 
-def _carry(before: Path, wanted: Path) -> list[str]:
-    """Give the wanted directory exactly the files of the one before, durably; return their names."""
-    wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
-    names = _ours(before)
-    _set_strays_aside(wanted, names)
+def _carry(before: Path, wanted: Path, names: set[str], deadline: float) -> None:
+    """Give the wanted directory these files of the one before, durably."""
     # The mark of a clean stop says that all others are whole: it comes last.
-    for name in sorted(names, key=lambda name: name == marker.NAME):
-        _bring(before / name, wanted / name)
+    missing = [
+        name
+        for name in sorted(names, key=lambda name: name == marker.NAME)
+        if not _is_same(before / name, wanted / name)
+    ]
+    for start in range(0, len(missing), _BATCH):
+        if start and time.monotonic() > deadline:
+            why = (
+                f"{start} of {len(missing)} files were brought in the time of a start, the next start goes on with them"
+            )
+            raise TimeoutError(errno.ETIMEDOUT, why)
+        _bring(before, wanted, missing[start : start + _BATCH])
     sync_directory(wanted)
-    return sorted(names)
 
 
 def _ours(folder: Path) -> set[str]:
@@ -114,37 +133,55 @@ def _ours(folder: Path) -> set[str]:
     return kept | {name for name in (marker.NAME, doubts.FILE) if (folder / name).is_file()}
 
 
-def _set_strays_aside(folder: Path, expected: set[str]) -> None:
+def _set_strays_aside(folder: Path, expected: set[str]) -> int:
     """Take out of use what an earlier time left in a directory: it says nothing about the torrents of today."""
-    for path in [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]:
+    for path in [path for path in folder.iterdir() if is_temporary(path.name)]:
         path.unlink()
-    for name in _ours(folder) - expected:
-        if name == marker.NAME:
-            (folder / name).unlink()
-            continue
+    strays = _ours(folder) - expected
+    if marker.NAME in strays:
+        (folder / marker.NAME).unlink()
+    for name in strays - {marker.NAME}:
         (folder / _STRAYS).mkdir(mode=0o700, exist_ok=True)
         (folder / name).replace(folder / _STRAYS / f"{name}.{secrets.token_hex(4)}")
+    return len(strays - {marker.NAME})
 
 
-def _bring(source: Path, target: Path) -> None:
+def _is_same(source: Path, target: Path) -> bool:
+    """Tell whether a file was carried already. Files are only ever replaced, so that a change shows in the time."""
+    try:
+        there = target.stat()
+    except FileNotFoundError:
+        return False
+    here = source.stat()
+    return (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
+
+
+def _bring(before: Path, wanted: Path, names: Sequence[str]) -> None:
+    """Link files, or copy them where that cannot be."""
+    copied = [name for name in names if not _link(before / name, wanted / name)]
+    for failure in write_files(PosixDisk(wanted), {name: _content(before / name) for name in copied}).values():
+        raise failure
+    for name in copied:
+        times = (before / name).stat()
+        os.utime(wanted / name, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _link(source: Path, target: Path) -> bool:
+    """Give a file another name, which is as good as a copy; tell whether that can be."""
     temporary = target.parent / f".carried.{secrets.token_hex(8)}.tmp"
     try:
-        try:
-            # Files are only ever replaced, never written to: another name is as good as a copy.
-            os.link(source, temporary)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            _copy(source, temporary)
+        os.link(source, temporary)
         temporary.replace(target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return False
     finally:
         # A rename onto another name of the same file leaves both.
         temporary.unlink(missing_ok=True)
+    return True
 
 
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as reader, target.open("xb") as writer:
-        os.fchmod(writer.fileno(), 0o600)
-        shutil.copyfileobj(reader, writer)
-        writer.flush()
-        os.fsync(writer.fileno())
+def _content(path: Path) -> Iterator[bytes]:
+    """Read a file when it is its turn."""
+    yield path.read_bytes()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from revaer.resume import place
 from revaer.resume.place import Place, settle
+from tests.resume.conftest import RunStore
+from tests.resume.faults import AwayDatabase
 
 ONE = "00000000-0000-4000-8000-000000000001"
 TWO = "00000000-0000-4000-8000-000000000002"
@@ -72,7 +75,7 @@ def test_what_an_earlier_time_left_there_does_not_come_back(note: Path, before: 
         ".carried.0123456789abcdef.tmp",
     ):
         (wanted / name).write_text("stale")
-    settle(note, wanted, before)
+    assert settle(note, wanted, before) == Place(wanted, 4, aside=1)
     assert names(wanted) == OURS - {"clean-stop"}, "a mark that lies would let records be believed"
     assert (wanted / f"{ONE}.intent").read_text() == f"{ONE}.intent"
     [aside] = (wanted / "quarantine").iterdir()
@@ -94,6 +97,52 @@ def test_records_are_copied_to_another_file_system(note: Path, before: Path, wan
     assert settle(note, wanted, before) == Place(wanted, 5)
     assert (names(wanted), names(before)) == (OURS, {"notes.txt"})
     assert (wanted / f"{ONE}.intent").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("no_links")
+def test_what_takes_longer_than_a_start_goes_on_at_the_next(
+    note: Path, before: Path, wanted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile the records stay in use where they are; what changes there is brought anew."""
+    monkeypatch.setattr(place, "_BATCH", 2)
+    found = settle(note, wanted, before, within=-1.0)
+    assert found.root == before
+    assert "2 of 5 files" in found.trouble
+    assert (len(names(wanted)), names(before)) == (2, OURS | {"notes.txt"})
+    brought = {name: (wanted / name).stat().st_ino for name in names(wanted)}
+    changed, kept = sorted(brought)
+    (before / changed).write_text("another content")
+    (before / f"{TWO}.fastresume").write_text("begun meanwhile")
+    while (found := settle(note, wanted, before, within=-1.0)).root == before:
+        continue
+    assert found == Place(wanted, 6)
+    assert (wanted / changed).read_text() == "another content"
+    assert (wanted / kept).stat().st_ino == brought[kept], "it was not copied again"
+    assert names(wanted) == OURS | {f"{TWO}.fastresume"}
+
+
+def test_records_that_somebody_moved_by_hand_are_used_as_they_are(note: Path, before: Path, wanted: Path) -> None:
+    settle(note, before, before)
+    wanted.mkdir(parents=True)
+    for name in OURS:
+        (before / name).rename(wanted / name)
+    assert settle(note, wanted, before) == Place(wanted)
+    assert names(wanted) == OURS
+    assert not (wanted / "quarantine").exists()
+    assert note.read_text() == str(wanted)
+
+
+@pytest.fixture
+def crowded(wanted: Path) -> Path:
+    """The wanted directory, with a copy of another time."""
+    wanted.mkdir(parents=True)
+    (wanted / "00000000-0000-4000-8000-00000000000a.intent").write_text("stale")
+    return wanted
+
+
+async def test_records_in_the_way_are_told_of(note: Path, before: Path, crowded: Path, run_store: RunStore) -> None:
+    async with run_store(AwayDatabase(), crowded, note=note, first=before) as store:
+        assert "files of another time" in (store.health.reason or "")
 
 
 def test_a_place_that_cannot_be_used_leaves_the_records_in_use_where_they_are(
@@ -124,9 +173,9 @@ def test_a_crash_at_any_step_is_made_good(
         if left[0] == 0:
             raise Crash
 
-    def crashing_bring(source: Path, target: Path) -> None:
+    def crashing_bring(before: Path, wanted: Path, names: Sequence[str]) -> None:
         step_over()
-        bring(source, target)
+        bring(before, wanted, names)
 
     def crashing_write(path: Path, content: bytes) -> None:
         step_over()
@@ -134,6 +183,7 @@ def test_a_crash_at_any_step_is_made_good(
         step_over()
 
     with monkeypatch.context() as patch:
+        patch.setattr(place, "_BATCH", 1)
         patch.setattr(place, "_bring", crashing_bring)
         patch.setattr(place, "write_atomically", crashing_write)
         with pytest.raises(Crash):
