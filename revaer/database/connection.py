@@ -25,6 +25,15 @@ _CLEANUP_WITHIN = 1.0
 # The server gives up a little before the caller's deadline, so that the connection stays usable.
 _SERVER_LEAD = 0.25
 _SERVER_LEAD_FRACTION = 0.1
+# How long after the deadline the server itself ends a transaction of which it hears nothing more.
+_ABANDONED_AFTER = 10.0
+# What a lost session holds would stop the next one, so the server has to notice soon. As statements, because poolers
+# refuse such settings at the start of a session. Over a unix socket those of TCP say nothing.
+_SESSION = f"""
+SET idle_in_transaction_session_timeout = {_ABANDONED_AFTER * 1000:.0f};
+SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = 25000
+"""
 _PARTING_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
@@ -61,6 +70,11 @@ class Connection:
                     timeout=_CONNECT_WITHIN,
                     server_settings={"application_name": "revaer", "timezone": "UTC"},
                 )
+                try:
+                    await aio_as_trio(raw.execute, loop=loop)(_SESSION, timeout=_CONNECT_WITHIN)
+                except BaseException:
+                    raw.terminate()
+                    raise
         except StatementFailed as error:
             raise ConnectionLost(str(error)) from error
         except ValueError:
@@ -86,7 +100,7 @@ class Connection:
         return not self.closed and not self._disturbed and not self._raw.is_in_transaction()
 
     async def limit(self, within: float | None) -> None:
-        """Let the server give up statements just before a deadline.
+        """Let the server give up statements just before a deadline, and a transaction some time after it.
 
         Args:
             within: The deadline in seconds; None for no limit.
@@ -100,7 +114,10 @@ class Connection:
             limit_ms = max(1, int((within - lead) * 1000))
         self._within = within or 0.0
         if limit_ms != self._limit_ms:
-            await self.command(f"SET statement_timeout = {limit_ms}")
+            abandoned_ms = int(((within or 0.0) + _ABANDONED_AFTER) * 1000)
+            await self.command(
+                f"SET statement_timeout = {limit_ms}; SET idle_in_transaction_session_timeout = {abandoned_ms}"
+            )
             self._limit_ms = limit_ms
 
     async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
@@ -145,8 +162,11 @@ class Connection:
             await self._roll_back()
             raise
         self.committing = True
-        outcome = await self.command("COMMIT")
-        self.committing = False
+        try:
+            outcome = await self.command("COMMIT")
+        finally:
+            # A server that refused it has rolled back; only an interrupted one leaves a doubt.
+            self.committing = not self.reusable
         if outcome != "COMMIT":
             raise StatementFailed("the transaction was rolled back because one of its statements had failed")
 

@@ -31,7 +31,9 @@ class DatabaseUnavailable(DatabaseError):
 
 
 class StatementTimeout(DatabaseError):
-    """A statement was given up at its deadline; the server rolled it back.
+    """A statement was given up at its deadline. In a transaction it was rolled back.
+
+    A single write may have been committed at the last moment: repeat it only when it is idempotent.
 
     Attributes:
         within: The deadline, in seconds.

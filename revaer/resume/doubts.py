@@ -21,7 +21,7 @@ import structlog
 import trio
 from pydantic import TypeAdapter, ValidationError
 
-from revaer.database.messages import Database, DatabaseUnavailable, StatementFailed
+from revaer.database.messages import Database, DatabaseError, DatabaseUnavailable, StatementFailed
 from revaer.resume.atomic import write_files
 from revaer.resume.disk import Disk, Lane
 from revaer.resume.problems import Problems
@@ -30,6 +30,7 @@ from revaer.resume.queries import NODE, TRANSACTION_STATUS, UNDO_INSERTS, UNDO_U
 log = structlog.get_logger(__name__)
 
 FILE: Final = "unsettled.json"
+PROBLEM: Final = "unsettled writes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,14 @@ class Doubts:
         """
         if not self._open:
             return
-        for doubt in tuple(self._open):
-            await self._undo(doubt)
-            self._open.remove(doubt)
+        try:
+            for doubt in tuple(self._open):
+                await self._undo(doubt)
+                self._open.remove(doubt)
+        except DatabaseError as error:
+            self._problems.add(PROBLEM, f"no torrent can be changed until an interrupted write is settled: {error}")
+            raise
+        self._problems.clear(PROBLEM)
         self._some = trio.Event()
         try:
             await self._lane.run(_discard, self._disk)

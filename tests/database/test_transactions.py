@@ -10,6 +10,7 @@ from revaer.database.messages import (
     StatementFailed,
     StatementTimeout,
 )
+from tests.database.conftest import OpenDatabase
 
 INSERT = "INSERT INTO api_keys (key_id, scopes, secret_hash) VALUES ($1, '{read}', '')"
 
@@ -127,6 +128,34 @@ async def test_a_commit_without_an_answer_has_an_unknown_outcome(database: Datab
 
     with pytest.raises(DatabaseUnavailable, match="may have happened"):
         await attempt()
+
+
+async def test_a_refused_commit_leaves_no_doubt_about_what_comes_after_it(
+    fresh_database_url: str, open_url: OpenDatabase
+) -> None:
+    async with open_url(fresh_database_url, pool_size=1) as database:
+        await database.execute("CREATE TABLE late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+        with pytest.raises(ConstraintViolated):
+            async with database.transaction(within=0.5) as transaction:
+                await transaction.execute("INSERT INTO late VALUES (1), (1)")
+        # Only the caller's own deadline is left.
+        await database.execute("SET statement_timeout = 0", within=0.5)
+        with pytest.raises(StatementTimeout):
+            await database.fetch("SELECT pg_sleep(30)", within=0.5)
+
+
+async def test_the_server_waits_for_a_transaction_until_some_time_after_its_deadline(database: Database) -> None:
+    async with database.transaction(within=20.0) as transaction:
+        rows = await transaction.fetch("SHOW idle_in_transaction_session_timeout")
+    assert rows[0][0] == "30s"
+
+
+async def test_every_session_has_the_server_notice_that_its_client_is_gone(database: Database) -> None:
+    """Over a unix socket the server takes the values and has no use for them."""
+    rows = await database.fetch("SELECT name, context FROM pg_settings WHERE name ~ '^tcp_' AND source = 'session'")
+    assert {row["name"]: row["context"] for row in rows} == dict.fromkeys(
+        ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"), "user"
+    )
 
 
 async def test_every_transaction_starts_from_a_clean_session(database: Database) -> None:

@@ -120,11 +120,13 @@ async def test_nothing_is_written_while_the_server_still_works_on_the_commit(
             with pytest.raises(StoreUnavailable, match="still works on an interrupted write"):
                 await store.ask(PersistIntent(make_intent(1)))
         assert (await store.load()).from_copies
+        assert "until an interrupted write is settled" in (store.health.reason or "")
         database.late_commits.set()
         await database.late_done.wait()
         assert len(await rows(database)) == 1
         await store.ask(PersistIntent(make_intent(2)))
         assert await rows(database) == [(make_intent(2).torrent_id, False)]
+        assert store.health.state == "up"
 
 
 async def test_row_that_was_accepted_later_is_not_undone(
