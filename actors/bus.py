@@ -251,7 +251,7 @@ class Bus(Generic[E]):
         self._lagged = 0
         self._ring: deque[Stamped[E]] = deque()
         self._ring_size = ring
-        self._evicted = 0
+        self._forgotten = 0
         self._closed = False
         self._subscriptions: dict[Subscription[E], None] = {}
         self._merged: dict[int, tuple[E, E]] = {}
@@ -301,6 +301,11 @@ class Bus(Generic[E]):
         return subscription
 
     @property
+    def forgotten(self) -> int:
+        """Number of the newest event that the ring had and let go: a replay is complete from there on."""
+        return self._forgotten
+
+    @property
     def lagged(self) -> int:
         """How many events subscribers missed so far because they were too slow, those who left included."""
         return self._lagged + sum(subscription.lagged for subscription in self._subscriptions)
@@ -330,12 +335,12 @@ class Bus(Generic[E]):
     def _remember(self, stamped: Stamped[E]) -> None:
         self._ring.append(stamped)
         if len(self._ring) > self._ring_size:
-            self._evicted = self._ring.popleft().seq
+            self._forgotten = self._ring.popleft().seq
 
     def _replay(self, since: int | None, wants: Callable[[E], bool] | None) -> deque[Stamped[E]] | None:
         if since is None:
             return deque()
-        if not self._evicted <= since <= self.seq:
+        if not self._forgotten <= since <= self.seq:
             return None
         replay: deque[Stamped[E]] = deque()
         for stamped in reversed(self._ring):

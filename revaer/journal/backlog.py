@@ -37,7 +37,7 @@ class Backlog:
         bounds: what may be held.
 
     Attributes:
-        lost: how many events could not be kept.
+        lost: how many events could not be kept, at most.
     """
 
     def __init__(self, bounds: Bounds) -> None:
@@ -88,7 +88,7 @@ class Backlog:
             self._lose_oldest()
 
     def miss(self, gap: Gap, count: int) -> None:
-        """Note a stretch of which `count` events never came here."""
+        """Note a stretch of which `count` events at most never came here."""
         self.lost += count
         self._gaps.add(gap)
 

@@ -72,7 +72,7 @@ class Intake:
         return self._taken if self._subscription.has_next else self._bus.seq
 
     async def run(self) -> None:
-        """Take events in until the bus closes."""
+        """Take events in until cancelled."""
         with self._subscription:
             while await self._subscription.wait():
                 self.drain(SLICE_SECONDS)
@@ -94,12 +94,12 @@ class Intake:
                 return
 
     def _subscribe(self, since: int) -> Subscription[Event]:
-        subscription = self._bus.subscribe("journal", capacity=BUFFER, since=since, wants=is_journaled)
-        if not subscription.complete:
-            # The ring has forgotten some. What it still has comes, what it has not is missing.
-            self._miss(since + 1, self._bus.seq, 1, MISSED)
-            self._taken = self._bus.seq
-        return subscription
+        forgotten = self._bus.forgotten
+        if forgotten > since:
+            # What the ring still has comes, what it has not is missing.
+            self._miss(since + 1, forgotten, forgotten - since, MISSED)
+            self._taken = forgotten
+        return self._bus.subscribe("journal", capacity=BUFFER, since=self._taken, wants=is_journaled)
 
     def _take(self, stamped: Stamped[Event]) -> None:
         run = self._run

@@ -122,7 +122,7 @@ class JournalFigures:
         written: number of an event of this run; everything journaled up to it is durable, or recorded as missing.
         waiting: events that are not written yet.
         waiting_bytes: bytes of memory that those take.
-        lost: events of this run that could not be kept.
+        lost: events that could not be kept, since the journal's last start; at most so many.
         gaps: stretches from which events may be missing.
     """
 

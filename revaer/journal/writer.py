@@ -26,6 +26,7 @@ from revaer.journal.store import EpochTaken, Run, Store
 log = structlog.get_logger("revaer.journal")
 
 REFUSED: Final = "the database refused an event"
+LOSING: Final = "events are lost; readers that come back start anew, and timelines say where something is missing"
 TAKEN: Final = (
     "the event ids of this start were given before, by a daemon with another data directory; "
     "start the daemon anew to have events kept"
@@ -73,6 +74,7 @@ class Writer:
         self._on_durable = on_durable
         self._clock = clock
         self._failures = 0
+        self._told_lost = 0
         self._in_haste = False
         self._is_idle = False
         self._news = trio.Event()
@@ -89,13 +91,17 @@ class Writer:
                 await self._write(self._backlog.take(self._batching))
                 self._backlog.settle()
                 self._note_durable()
+                self._count_losses()
         self._backlog.drop_all()
 
     def look(self) -> None:
         """Take note that something was added."""
         if self._chronicle.refusal:
             self._backlog.drop_all()
-        elif self._is_idle or self._in_haste or self._backlog.pause(self._batching, self._clock()) <= 0:
+            return
+        if self._backlog.lost > self._told_lost:
+            self._problems.add("overflow", LOSING)
+        if self._is_idle or self._in_haste or self._backlog.pause(self._batching, self._clock()) <= 0:
             self._news.set()
 
     async def flush(self, target: int) -> None:
@@ -134,6 +140,14 @@ class Writer:
     def _note_durable(self) -> None:
         self._on_durable(self.durable)
         self._advanced.unpark_all()
+
+    def _count_losses(self) -> None:
+        """Say how many events were lost, once it is written where."""
+        lost = self._backlog.lost - self._told_lost
+        if lost and not self._backlog.gaps():
+            log.warning("journal_lost_events", events=lost)
+            self._told_lost = self._backlog.lost
+            self._problems.clear("overflow")
 
     def _is_urgent(self) -> bool:
         return self._in_haste and self._backlog.first is not None

@@ -205,6 +205,15 @@ def test_replay_is_complete_when_only_older_events_were_evicted() -> None:
     assert drain(bus.subscribe("reader", since=1)) == ["b", "c"]
 
 
+def test_replay_is_complete_from_the_newest_event_that_was_forgotten() -> None:
+    bus = make_bus(ring=2)
+    assert bus.forgotten == 0
+    for event in ("a", "b", "progress=1", "c", "d"):
+        bus.publish(event)
+    assert bus.forgotten == 2
+    assert drain(bus.subscribe("reader", since=bus.forgotten)) == ["c", "d"]
+
+
 @pytest.mark.parametrize("since", [0, 4, -1])
 def test_replay_that_cannot_be_complete_is_not_begun(since: int) -> None:
     """0: an event after it was evicted; 4: that number was never given; -1: no number at all."""

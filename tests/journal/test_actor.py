@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors import HealthState, Stamped
@@ -29,7 +30,7 @@ from revaer.journal.messages import (
 )
 from revaer.journal.policy import Batching, Bounds, Retention
 from revaer.journal.store import UNCLEAN, PostgresStore
-from revaer.journal.writer import REFUSED, TAKEN
+from revaer.journal.writer import LOSING, REFUSED, TAKEN
 from revaer.types import EventId, Progress
 from tests.journal.conftest import QUICK, Journal, OpenStore, added, entry, make_bus, moved, open_journal, torrent_id
 from tests.support.fake_journal import FakeStore
@@ -125,10 +126,15 @@ async def test_long_outage_keeps_what_fits_and_records_the_rest_as_missing(
             await wait_all_tasks_blocked()
         before = await figures(journal)
         assert (before.waiting, before.lost) == (20, 80)
+        assert journal.shown[0] is HealthState.DEGRADED
+        assert LOSING in journal.shown[1]
         with pytest.raises(ReplayIncomplete, match="more events came than could be held"):
             await journal.ref.ask(BeginReplay(EventId(1, 0)), within=5)
         fake.come_back()
-        await trio.sleep(2)
+        with capture_logs() as lines:
+            await trio.sleep(2)
+        assert [line["events"] for line in lines if line["event"] == "journal_lost_events"] == [80]
+        assert journal.shown == (HealthState.UP, "")
         (gap,) = fake.disk.gaps
         kept = {one.seq for one in fake.disk.entries}
         assert len(kept) == 20
@@ -236,9 +242,10 @@ async def test_crash_beyond_the_ring_is_recorded_as_missing(fake: FakeStore, aut
         await trio.sleep(1)
         journal.bus.publish(moved(1))
         await trio.sleep(1)
-        assert {one.seq for one in fake.disk.entries} == {1, 7}
+        assert {one.seq for one in fake.disk.entries} == {1, 5, 6, 7}, "the ring has the last two of the five"
         (gap,) = fake.disk.gaps
-        assert (gap.first, gap.last) == (EventId(1, 2), EventId(1, 6))
+        assert (gap.first, gap.last) == (EventId(1, 2), EventId(1, 4))
+        assert (await figures(journal)).lost == 3
 
 
 async def test_orderly_stop_writes_what_waits_and_leaves_nothing_open(
