@@ -65,6 +65,10 @@ WIRING = "revaer.daemon.wiring"
 STOP_BUDGET = 24.5
 """Seconds from the signal to the wall that ends the process even when something holds the interpreter."""
 
+SERVER_STOP = 2.5
+"""Seconds of those that the private database server gets even when every child takes all it may: an ordinary stop of it
+takes less."""
+
 EMBEDDED_PATIENCE = 10.0
 """Seconds that a start waits for its own database server, which may have to be made first."""
 

@@ -62,7 +62,10 @@ FSOPS_STOP = 1.5
 
 
 def children(parts: Parts) -> tuple[ChildSpec, ...]:
-    """List the children in start order; each is handed just the refs it may ask, and stop goes in reverse."""
+    """List the children in start order; each is handed just the refs it may ask, and stop goes in reverse.
+
+    What they may take to stop leaves `SERVER_STOP` of the whole to the database server.
+    """
     refs = Refs()
     in_force = InForce(refs.config)
     parts.metrics.expect(actors=refs.mailboxes(), guardrails=GUARDRAILS)
@@ -71,18 +74,18 @@ def children(parts: Parts) -> tuple[ChildSpec, ...]:
     bench = Workbench()
     schemas = {name: json_schema(name) for name in DOCUMENT_NAMES}
     return (
-        ChildSpec(refs.config, partial(make_config, parts), start_within=10.0, stop_within=1.0),
-        ChildSpec(refs.setup, partial(make_setup, parts, refs, in_force), start_within=15.0, stop_within=0.3),
+        ChildSpec(refs.config, partial(make_config, parts), start_within=10.0, stop_within=0.5),
+        ChildSpec(refs.setup, partial(make_setup, parts, refs, in_force), start_within=15.0, stop_within=0.2),
         ChildSpec(refs.journal, make_journal(parts), start_within=10.0, stop_within=1.0),
         ChildSpec(refs.resume, partial(make_resume, parts, in_force), start_within=120.0, stop_within=3.0),
-        ChildSpec(refs.fsops, partial(make_fsops, parts, processing, bench), start_within=10.0, stop_within=3.5),
+        ChildSpec(refs.fsops, partial(make_fsops, parts, processing, bench), start_within=10.0, stop_within=3.0),
         ChildSpec(
-            refs.session, partial(make_session, parts, refs, in_force, processing), start_within=15.0, stop_within=11.5
+            refs.session, partial(make_session, parts, refs, in_force, processing), start_within=15.0, stop_within=10.5
         ),
-        ChildSpec(refs.settings, partial(make_follower, parts, refs, in_force), stop_within=0.3),
-        ChildSpec(refs.throttle, partial(make_governor, parts, refs, alarms), stop_within=0.5),
-        ChildSpec(refs.authoring, partial(make_authoring, parts), stop_within=0.5),
-        ChildSpec(refs.api, partial(make_api, parts, refs, schemas), start_within=10.0, stop_within=3.0),
+        ChildSpec(refs.settings, partial(make_follower, parts, refs, in_force), stop_within=0.2),
+        ChildSpec(refs.throttle, partial(make_governor, parts, refs, alarms), stop_within=0.3),
+        ChildSpec(refs.authoring, partial(make_authoring, parts), stop_within=0.3),
+        ChildSpec(refs.api, partial(make_api, parts, refs, schemas), start_within=10.0, stop_within=2.7),
     )
 
 
