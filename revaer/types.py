@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NewType
+from typing import Final, NewType
 
 import msgspec
 
@@ -23,6 +23,9 @@ TorrentId = NewType("TorrentId", str)
 
 ByteRate = NewType("ByteRate", int)
 """Bytes per second."""
+
+METAINFO_BYTES: Final = 10 * 1024 * 1024
+"""The largest `.torrent` that is taken anywhere."""
 
 
 def new_torrent_id(*, now: float | None = None, entropy: bytes | None = None) -> TorrentId:

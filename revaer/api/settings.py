@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from revaer import types
 from revaer.config.messages import Configuration
 
-METAINFO_BYTES: Final = 10 * 1024 * 1024
+METAINFO_BYTES: Final = types.METAINFO_BYTES
 MAGNET_BYTES: Final = 8 * 1024
 JSON_BYTES: Final = 16 * 1024 * 1024
 MULTIPART_BYTES: Final = 32 * 1024 * 1024

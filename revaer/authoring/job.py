@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import structlog
 import trio
@@ -27,12 +27,9 @@ from revaer.authoring.pieces import Share, aligned_shares, choose_piece_length, 
 from revaer.authoring.progress import Progress
 from revaer.authoring.survey import ROOT, Survey, check_unchanged, survey
 from revaer.selection.messages import SelectFunction
-from revaer.types import InfoHash
+from revaer.types import METAINFO_BYTES, InfoHash
 
 log = structlog.get_logger("revaer.authoring")
-
-MAX_BYTES: Final = 10 * 1024 * 1024
-"""The largest `.torrent` that is taken anywhere."""
 
 T = TypeVar("T")
 Hashed: TypeAlias = tuple[Share, "bytes | tuple[SpanHashes, ...]"]
@@ -158,10 +155,10 @@ class Job:
 def _check_fits(recipe: Recipe, found: Survey, piece_length: int, judge: Callable[[bytes], InfoHash]) -> None:
     """Refuse, before anything is hashed, what would make no usable torrent. Raises: SourceRefused."""
     layers = layer_bytes(recipe, found, piece_length)
-    if layers + piece_bytes(recipe, found, piece_length) > MAX_BYTES:
+    if layers + piece_bytes(recipe, found, piece_length) > METAINFO_BYTES:
         _refuse_size(recipe)
     metainfo = blank(recipe, found, piece_length)
-    if layers + len(metainfo) > MAX_BYTES:
+    if layers + len(metainfo) > METAINFO_BYTES:
         _refuse_size(recipe)
     try:
         judge(metainfo)
@@ -172,7 +169,7 @@ def _check_fits(recipe: Recipe, found: Survey, piece_length: int, judge: Callabl
 def _refuse_size(recipe: Recipe) -> None:
     advice = "choose longer pieces" if recipe.piece_length else "there are too many files in it"
     pointer = "/piece_length" if recipe.piece_length else ROOT
-    raise SourceRefused(pointer, f"the metainfo would have more than {MAX_BYTES} bytes: {advice}")
+    raise SourceRefused(pointer, f"the metainfo would have more than {METAINFO_BYTES} bytes: {advice}")
 
 
 def _finish(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import click
 
 from revaer.cli import formats, terminal
 from revaer.cli.add_options import add_options
+from revaer.cli.batches import MANY_SECONDS, batches
 from revaer.cli.completing import complete_source
 from revaer.cli.invocation import converse
 from revaer.cli.outcomes import Outcomes
@@ -16,15 +17,6 @@ from revaer.cli.settings import Settings, global_options, pass_settings
 from revaer.cli.sources import Source, read_sources
 from revaer.cli.tree import examples
 from revaer.client import AddOptions, Client, Torrent, add_body
-
-BATCH = 200
-"""How many torrents one call takes along."""
-
-BATCH_BYTES = 6 * 1024 * 1024
-"""How large the sources of one call may be together; the daemon takes 16 MiB of JSON."""
-
-MANY_SECONDS = 60.0
-"""How long many torrents are waited for at least."""
 
 
 @click.command(
@@ -83,25 +75,12 @@ async def _add_one(client: Client, source: Source, options: AddOptions) -> Torre
 
 async def _add_all(client: Client, sources: Sequence[Source], options: AddOptions, outcomes: Outcomes) -> None:
     """Add a batch after the other, in order."""
-    for batch in batches(sources):
-        bodies = [add_body(magnet=one.magnet, metainfo=one.metainfo, options=options) for one in batch]
-        for source, outcome in zip(batch, await client.many.add(bodies), strict=True):
+    bodies = ((one, add_body(magnet=one.magnet, metainfo=one.metainfo, options=options)) for one in sources)
+    for batch in batches(bodies):
+        answers = await client.many.add([body for _, body in batch])
+        for (source, _), outcome in zip(batch, answers, strict=True):
             if outcome.problem is not None:
                 outcomes.refused(source.label, outcome.problem)
             else:
                 facts = {"id": outcome.id, "info_hash": outcome.info_hash}
                 outcomes.done(source.label, f"added {outcome.id}  {formats.visible(source.label)}", facts)
-
-
-def batches(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
-    """Cut sources into what one call may take along."""
-    batch: list[Source] = []
-    held = 0
-    for source in sources:
-        if batch and (len(batch) == BATCH or held + source.size > BATCH_BYTES):
-            yield batch
-            batch, held = [], 0
-        batch.append(source)
-        held += source.size
-    if batch:
-        yield batch

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from revaer.cli import formats, terminal
-from revaer.cli.add import BATCH, BATCH_BYTES, MANY_SECONDS
+from revaer.cli.batches import MANY_SECONDS, batches
 from revaer.cli.failures import WrongRequest
 from revaer.cli.invocation import converse
 from revaer.cli.outcomes import problem_of
 from revaer.cli.parameters import DRY_RUN, PATH_MAP
 from revaer.cli.settings import Settings, global_options, pass_settings
-from revaer.client import Client, add_body
+from revaer.client import Client, Unreachable, add_body
 
 if TYPE_CHECKING:
+    from revaer.backup.mapping import PathMap
     from revaer.importing.foreign import ForeignTorrent, Found
 
 F = TypeVar("F", bound=Callable[..., Any])
 CONFLICT: Final = 409
+_HASHES: Final = ("info_hash_v1", "info_hash_v2")
 
 
 def _options(command: F) -> F:
@@ -75,6 +78,40 @@ def transmission(settings: Settings, ctx: click.Context, /, *, folder: Path, **g
     ctx.exit(_take_over(settings, read, folder, **given))
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How torrents are taken over: with their directories as they are here, and with what the options said."""
+
+    paths: PathMap
+    process: bool
+    start_paused: bool
+
+    def body(self, torrent: ForeignTorrent) -> dict[str, Any]:
+        """Write the body that adds a torrent."""
+        options = dict(torrent.options) | {"download_dir": self.directory(torrent), "process": self.process}
+        if self.start_paused:
+            options["start_paused"] = True
+        body: dict[str, Any] = add_body(magnet=torrent.magnet, metainfo=torrent.metainfo) | options
+        if torrent.record is not None:
+            body["resume"] = base64.b64encode(torrent.record).decode("ascii")
+        return body
+
+    def result(self, torrent: ForeignTorrent, **outcome: Any) -> dict[str, Any]:
+        """Say what became of a torrent."""
+        return {
+            "source": torrent.source,
+            "name": torrent.name,
+            **outcome,
+            "percent_complete": round(torrent.percent, 1),
+            "download_dir": self.directory(torrent),
+            "left_behind": list(torrent.left_behind),
+        }
+
+    def directory(self, torrent: ForeignTorrent) -> str:
+        """Where its payload is, as the daemon sees it."""
+        return self.paths.path(torrent.options["download_dir"])
+
+
 def _take_over(
     settings: Settings,
     read: Callable[[Path], Found],
@@ -92,62 +129,52 @@ def _take_over(
         found = read(folder)
     except ImportFailed as error:
         raise WrongRequest(str(error)) from error
-    paths = PathMap(pairs)
-    bodies = [_body(torrent, paths.path, process=process, start_paused=start_paused) for torrent in found.torrents]
-    results = [_facts(torrent, body) for torrent, body in zip(found.torrents, bodies, strict=True)]
-    if bodies and not dry_run:
-        timeout = max(settings.timeout, MANY_SECONDS)
-        converse(settings, lambda client: _add(client, bodies, results), timeout=timeout)
-    results += [{"source": one.source, "name": one.name, "outcome": "left", "reason": one.reason} for one in found.left]
+    plan = _Plan(PathMap(pairs), process, start_paused)
+    results: list[dict[str, Any]] = []
+    left = [{"source": one.source, "name": one.name, "outcome": "left", "reason": one.reason} for one in found.left]
+    work = _foresee if dry_run else _add
+    try:
+        if found.torrents:
+            timeout = max(settings.timeout, MANY_SECONDS)
+            converse(settings, lambda client: work(client, found.torrents, plan, results), timeout=timeout)
+    except BaseException:
+        if results:
+            _show(settings, found.program, results + left, dry_run=dry_run)
+        raise
+    results += left
     _show(settings, found.program, results, dry_run=dry_run)
     return WrongRequest.exit_code if any(result["outcome"] in {"left", "refused"} for result in results) else 0
 
 
-def _body(torrent: ForeignTorrent, path: Callable[[str], str], *, process: bool, start_paused: bool) -> dict[str, Any]:
-    options = dict(torrent.options)
-    options["download_dir"] = path(options["download_dir"])
-    options["process"] = process
-    if start_paused:
-        options["start_paused"] = True
-    body: dict[str, Any] = add_body(magnet=torrent.magnet, metainfo=torrent.metainfo) | options
-    if torrent.record is not None:
-        body["resume"] = base64.b64encode(torrent.record).decode("ascii")
-    return body
-
-
-def _facts(torrent: ForeignTorrent, body: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "source": torrent.source,
-        "name": torrent.name,
-        "outcome": "would be carried",
-        "percent_complete": round(torrent.percent, 1),
-        "download_dir": body["download_dir"],
-        "left_behind": list(torrent.left_behind),
-    }
-
-
-async def _add(client: Client, bodies: Sequence[dict[str, Any]], results: Sequence[dict[str, Any]]) -> None:
-    for start, end in _batches(bodies):
-        outcomes = await client.many.add(bodies[start:end])
-        for outcome, result in zip(outcomes, results[start:end], strict=True):
+async def _add(client: Client, torrents: Sequence[ForeignTorrent], plan: _Plan, results: list[dict[str, Any]]) -> None:
+    """Add a batch after the other, and write down what became of each."""
+    for batch in batches((torrent, plan.body(torrent)) for torrent in torrents):
+        outcomes = await client.many.add([body for _, body in batch])
+        for (torrent, _), outcome in zip(batch, outcomes, strict=True):
             if outcome.problem is None:
-                result |= {"outcome": "carried", "id": outcome.id}
+                told: dict[str, Any] = {"outcome": "carried", "id": outcome.id}
             elif outcome.problem.status == CONFLICT and outcome.problem.context.get("id"):
-                result |= {"outcome": "here already", "id": outcome.problem.context["id"]}
+                told = {"outcome": "here already", "id": outcome.problem.context["id"]}
             else:
-                result |= {"outcome": "refused", "problem": problem_of(outcome.problem)}
+                told = {"outcome": "refused", "problem": problem_of(outcome.problem)}
+            results.append(plan.result(torrent, **told))
 
 
-def _batches(bodies: Sequence[dict[str, Any]]) -> Iterator[tuple[int, int]]:
-    start = size = 0
-    for at, body in enumerate(bodies):
-        more = len(body.get("metainfo", "")) + len(body.get("resume", ""))
-        if at > start and (at - start == BATCH or size + more > BATCH_BYTES):
-            yield start, at
-            start, size = at, 0
-        size += more
-    if start < len(bodies):
-        yield start, len(bodies)
+async def _foresee(
+    client: Client, torrents: Sequence[ForeignTorrent], plan: _Plan, results: list[dict[str, Any]]
+) -> None:
+    """Write down what would become of each, as far as the daemon's list tells."""
+    try:
+        rows = await client.all_rows(_HASHES)
+    except Unreachable as error:
+        terminal.notice(f"{error}: which torrents are here already is not known.")
+        rows = ()
+    here = {row[name]: row["id"] for row in rows for name in _HASHES if row.get(name)}
+    for torrent in torrents:
+        known = next((here[name] for name in (torrent.hashes.v1, torrent.hashes.v2) if name in here), None)
+        told = {"outcome": "would be carried"} if known is None else {"outcome": "here already", "id": known}
+        results.append(plan.result(torrent, **told))
+    terminal.notice("Whether the daemon finds the directories, and may use them, shows without --dry-run.")
 
 
 def _show(settings: Settings, program: str, results: Sequence[dict[str, Any]], *, dry_run: bool) -> None:

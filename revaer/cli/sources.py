@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-LARGEST_FILE = 32 * 1024 * 1024
-"""Bytes; no daemon takes more, so no more is read."""
+from revaer.types import METAINFO_BYTES
 
 LARGEST_LIST = 64 * 1024 * 1024
 """Bytes of a list on standard input."""
@@ -31,11 +30,6 @@ class Source:
     magnet: str | None = None
     metainfo: bytes | None = None
     is_listed: bool = False
-
-    @property
-    def size(self) -> int:
-        """How many bytes it has."""
-        return len(self.magnet or "") + len(self.metainfo or b"")
 
 
 def read_sources(arguments: tuple[str, ...]) -> list[Source]:
@@ -73,7 +67,7 @@ def _from_pattern(pattern: str) -> list[Source]:
 def _from_file(path: Path, *, is_listed: bool = False) -> Source:
     try:
         with path.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
+            content = stream.read(METAINFO_BYTES + 1)
     except FileNotFoundError:
         raise click.UsageError(f"{path}: no such file, and no magnet link either.") from None
     except OSError as error:
@@ -124,8 +118,9 @@ def _refuse_address(text: str) -> None:
 
 
 def _checked(label: str, content: bytes) -> bytes:
-    if len(content) > LARGEST_FILE:
-        raise click.UsageError(f"{label}: too large to be a .torrent (over {LARGEST_FILE // 1024**2} MiB).")
+    if len(content) > METAINFO_BYTES:
+        limit = METAINFO_BYTES // 1024**2
+        raise click.UsageError(f"{label}: too large, the daemon takes a .torrent of up to {limit} MiB; leave it out.")
     if not content.startswith(b"d"):
         raise click.UsageError(f"{label}: this is no .torrent; those begin with a bencoded dictionary.")
     return content

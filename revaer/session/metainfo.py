@@ -14,9 +14,9 @@ from revaer.session.file_list import Layout, v1_layout, v2_layout
 from revaer.session.filenames import check_collisions, check_root, safe_name, shown
 from revaer.session.merkle import merkle_root, padding_hash
 from revaer.session.port import InvalidMetainfo, Metainfo
-from revaer.types import InfoHash
+from revaer.types import METAINFO_BYTES, InfoHash
 
-MAX_METAINFO_BYTES = 10 * 1024 * 1024
+MAX_METAINFO_BYTES = METAINFO_BYTES
 """The largest `.torrent` that is accepted."""
 
 MAX_PIECES = 2_097_152

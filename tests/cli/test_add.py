@@ -2,12 +2,13 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from revaer.cli.add import BATCH_BYTES, batches
-from revaer.cli.sources import Source
+from revaer.cli.batches import BATCH, BATCH_BYTES, batches
+from revaer.types import METAINFO_BYTES
 from tests.cli.conftest import Revaer
 from tests.support.fake_api import CUT, Answer, FakeApi, problem
 
@@ -186,15 +187,27 @@ def test_many_sources_go_in_batches(revaer: Revaer, api: FakeApi) -> None:
 
 
 def test_large_sources_go_in_batches_that_the_daemon_takes() -> None:
-    large = Source("large", metainfo=b"d" * (BATCH_BYTES - 5))
-    small = Source("small", magnet="m" * 10)
+    large = ("large", {"metainfo": "d" * (BATCH_BYTES - 30)})
+    small = ("small", {"magnet": "m" * 10})
 
-    assert [[one.label for one in batch] for batch in batches([small, large, small, small])] == [
+    assert [[name for name, _ in batch] for batch in batches([small, large, small, small])] == [
         ["small"],
         ["large"],
         ["small", "small"],
     ]
     assert list(batches([])) == []
+
+
+def test_no_more_bodies_are_made_than_one_call_takes() -> None:
+    made = []
+
+    def bodies() -> Iterator[tuple[int, dict[str, str]]]:
+        for number in range(3 * BATCH):
+            made.append(number)
+            yield number, {}
+
+    assert len(next(batches(bodies()))) == BATCH
+    assert len(made) == BATCH + 1
 
 
 def test_the_old_name_still_works(revaer: Revaer, api: FakeApi) -> None:
@@ -311,15 +324,27 @@ def test_a_file_of_another_kind_is_refused_by_name(revaer: Revaer, tmp_path: Pat
     assert "page.torrent: this is no .torrent" in result.err
 
 
-def test_a_huge_file_is_not_read_whole(revaer: Revaer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [METAINFO_BYTES + 1, 1 << 40])
+def test_a_file_that_no_daemon_takes_is_refused_before_anything_is_added(
+    revaer: Revaer, api: FakeApi, tmp_path: Path, size: int
+) -> None:
+    (tmp_path / "fine.torrent").write_bytes(TORRENT)
     with (tmp_path / "huge.torrent").open("wb") as stream:
         stream.write(b"d")
-        stream.truncate(1 << 40)
+        stream.truncate(size)
 
-    result = revaer("add", "huge.torrent")
+    result = revaer("add", "fine.torrent", "huge.torrent")
 
     assert result.code == 2
-    assert "too large to be a .torrent (over 32 MiB)" in result.err
+    assert "huge.torrent: too large, the daemon takes a .torrent of up to 10 MiB; leave it out." in result.err
+    assert api.requests == []
+
+
+def test_the_largest_file_that_a_daemon_takes_is_sent(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
+    (tmp_path / "large.torrent").write_bytes(b"d".ljust(METAINFO_BYTES, b"e"))
+
+    assert revaer("add", "large.torrent").code == 0
+    assert len(api.requests[0].body["metainfo"]) > METAINFO_BYTES
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ ADD_FIELDS = frozenset(
     {"magnet", "metainfo", "id", "name", "comment", "download_dir", "storage_mode", "sequential", "start_paused"}
     | {"seed_mode", "super_seeding", "tags", "category", "trackers", "replace_trackers", "web_seeds", "include"}
     | {"exclude", "skip_fluff", "priorities", "max_download_bps", "max_upload_bps", "max_connections"}
-    | {"seed_ratio_limit", "seed_time_limit", "auto_managed", "queue_position", "pex_enabled", "process"}
+    | {"seed_ratio_limit", "seed_time_limit", "auto_managed", "queue_position", "pex_enabled", "process", "resume"}
 )
 
 
