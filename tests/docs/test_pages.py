@@ -79,3 +79,13 @@ def test_recipes_that_are_named_exist(page: Path) -> None:
     recipes = set(re.findall(r"^([a-z][a-z-]*)(?: [^:]*)?:(?!=)", (ROOT / "justfile").read_text(), re.MULTILINE))
     for name in re.findall(r"`(?:\.tools/bin/)?just ([a-z-]+)", page.read_text()):
         assert name in recipes, f"there is no recipe {name}"
+
+
+def test_every_variable_of_the_environment_is_in_a_table() -> None:
+    source = "\n".join(path.read_text() for path in (ROOT / "revaer").rglob("*.py"))
+    wanted = set(re.findall(r'"((?:REVAER_[A-Z_]+|DATABASE_URL(?:_FILE)?))"', source))
+    tables = (ROOT / "docs/operating.md").read_text() + (ROOT / "docs/cli.md").read_text()
+    named = {
+        name for row in re.findall(r"^\| (`[^|]+) \|", tables, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    }
+    assert {"DATABASE_URL", "REVAER_LOG_LEVEL", "REVAER_API_KEY"} <= wanted <= named
