@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, Final, Protocol
 
@@ -73,34 +75,89 @@ class HttpFetcher:
                 async with httpx.AsyncClient(
                     transport=httpx.AsyncHTTPTransport(trust_env=False, **options),
                     timeout=self._silence,
-                    follow_redirects=True,
-                    max_redirects=_REDIRECTS,
                     trust_env=False,
                 ) as client:
-                    return await _read(client, settings.blocklist_url, _headers(etag, modified))
+                    inside = partial(is_inside, looked_up="proxy" not in options)
+                    return await _read(client, settings.blocklist_url, _headers(etag, modified), inside)
         except trio.TooSlowError:
             raise FetchFailed(f"it took longer than {self._within:g} s") from None
         except httpx.TimeoutException as error:
             raise FetchFailed(f"its server was silent for {self._silence:g} s") from error
-        except httpx.TooManyRedirects as error:
-            raise FetchFailed(f"it was redirected more than {_REDIRECTS} times") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise FetchFailed(f"no answer: {type(error).__name__}") from error
 
 
-async def _read(client: Any, url: str, headers: Mapping[str, str]) -> Fetched | None:
-    async with client.stream("GET", url, headers=headers) as answer:
-        if answer.status_code == 304 and len(headers) > 2:
-            return None
-        if answer.status_code != 200:
-            raise FetchFailed(f"its server answered {answer.status_code}")
-        body = bytearray()
-        # As it came: what decompresses it has a limit of its own.
-        async for part in answer.aiter_raw():
-            body += part
-            if len(body) > MAX_BODY:
-                raise FetchFailed(f"it is larger than {MAX_BODY >> 20} MiB")
-        return Fetched(bytes(body), answer.headers.get("etag", ""), answer.headers.get("last-modified", ""))
+async def _read(
+    client: Any, url: str, headers: Mapping[str, str], inside: Callable[[str], Awaitable[bool]]
+) -> Fetched | None:
+    first = request = client.build_request("GET", url, headers=headers)
+    for _ in range(_REDIRECTS + 1):
+        answer = await client.send(request, stream=True)
+        try:
+            if answer.next_request is None:
+                return await _taken(answer, is_conditional=len(headers) > 2)
+        finally:
+            await answer.aclose()
+        request = answer.next_request
+        await judge_redirect(first.url, answer.url, request.url, inside)
+    raise FetchFailed(f"it was redirected more than {_REDIRECTS} times")
+
+
+async def _taken(answer: Any, *, is_conditional: bool) -> Fetched | None:
+    if answer.status_code == 304 and is_conditional:
+        return None
+    if answer.status_code != 200:
+        raise FetchFailed(f"its server answered {answer.status_code}")
+    body = bytearray()
+    # As it came: what decompresses it has a limit of its own.
+    async for part in answer.aiter_raw():
+        body += part
+        if len(body) > MAX_BODY:
+            raise FetchFailed(f"it is larger than {MAX_BODY >> 20} MiB")
+    return Fetched(bytes(body), answer.headers.get("etag", ""), answer.headers.get("last-modified", ""))
+
+
+async def judge_redirect(first: Any, present: Any, following: Any, inside: Callable[[str], Awaitable[bool]]) -> None:
+    """Refuse a redirect by which a server would reach what the node's operator has not named.
+
+    Args:
+        first: the address that the settings name.
+        present: the address that was asked last.
+        following: the address that its answer names.
+        inside: tells whether a host is not on the public internet.
+
+    Raises:
+        FetchFailed: it gives up encryption, or leads from the public internet to this machine or its network.
+    """
+    if present.scheme == "https" and following.scheme != "https":
+        raise FetchFailed("it was redirected from HTTPS to HTTP")
+    if await inside(_host(following)) and not await inside(_host(first)):
+        raise FetchFailed("it was redirected from the public internet to this machine or its network")
+
+
+def _host(url: Any) -> str:
+    name: str = url.raw_host.decode("ascii")
+    return name
+
+
+async def is_inside(host: str, *, looked_up: bool) -> bool:
+    """Tell whether a host is this machine or in its network: whether any of its addresses is not a public one.
+
+    Args:
+        host: a name or an address.
+        looked_up: whether names are looked up here. Through a proxy they are not, and only addresses are judged.
+    """
+    flags = 0 if looked_up else trio.socket.AI_NUMERICHOST
+    try:
+        found = await trio.socket.getaddrinfo(host, None, type=trio.socket.SOCK_STREAM, flags=flags)
+    except (OSError, UnicodeError):
+        return False
+    return not all(_is_public(str(address[0])) for *_, address in found)
+
+
+def _is_public(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return (getattr(address, "ipv4_mapped", None) or address).is_global
 
 
 def _headers(etag: str, modified: str) -> dict[str, str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 import trio
 
 from actors import BlockingLane
 from revaer.session import blocklist_fetch
-from revaer.session.blocklist_fetch import Fetched, FetchFailed, HttpFetcher
+from revaer.session.blocklist_fetch import Fetched, FetchFailed, HttpFetcher, is_inside, judge_redirect
 from revaer.session.port import EngineSettings, Proxy
 
 WITHIN = 5.0
@@ -104,6 +105,63 @@ async def test_redirects_are_followed_to_an_end(server: Server, fetcher: HttpFet
     server.answers = [reply(b"", "location: /there", status="302 Found")] * 9
     with pytest.raises(FetchFailed, match="redirected more than 5 times"):
         await get(fetcher, server.settings())
+
+
+async def test_a_redirect_from_the_internet_does_not_lead_into_the_network(
+    server: Server, fetcher: HttpFetcher
+) -> None:
+    proxy = Proxy("http", "127.0.0.1", server.port)
+    server.answers = [reply(b"", "location: http://192.168.1.1/set?dns=x", status="302 Found")]
+    with pytest.raises(FetchFailed, match="from the public internet to this machine or its network"):
+        await get(fetcher, EngineSettings(blocklist_url="http://list.example/a", proxy=proxy))
+    assert len(server.requests) == 1
+
+    server.answers = [reply(b"", "location: http://other.example/b", status="302 Found"), reply(b"1.1.1.1")]
+    assert await get(fetcher, EngineSettings(blocklist_url="http://list.example/a", proxy=proxy)) == Fetched(b"1.1.1.1")
+
+
+@pytest.mark.parametrize(
+    ("first", "present", "following", "refusal"),
+    [
+        ("https://a.example", "https://a.example", "https://b.example", None),
+        ("http://a.example", "http://a.example", "https://b.example", None),
+        ("http://a.example", "https://a.example", "http://b.example", "from HTTPS to HTTP"),
+        ("https://a.example", "https://b.example", "https://nas.home", "or its network"),
+        ("https://nas.home", "https://a.example", "https://nas.home", None),
+        ("https://nas.home", "https://nas.home", "http://nas.home", "from HTTPS to HTTP"),
+    ],
+)
+async def test_which_redirects_are_refused(first: str, present: str, following: str, refusal: str | None) -> None:
+    async def inside(host: str) -> bool:
+        return host.endswith(".home")
+
+    judged = judge_redirect(httpx.URL(first), httpx.URL(present), httpx.URL(following), inside)
+    if refusal is None:
+        await judged
+    else:
+        with pytest.raises(FetchFailed, match=refusal):
+            await judged
+
+
+@pytest.mark.parametrize(
+    ("host", "looked_up", "expected"),
+    [
+        ("127.0.0.1", False, True),
+        ("127.1", False, True),
+        ("10.2.3.4", True, True),
+        ("169.254.169.254", False, True),
+        ("::1", False, True),
+        ("fe80::1", False, True),
+        ("::ffff:192.168.1.1", False, True),
+        ("1.1.1.1", False, False),
+        ("2606:4700::1111", False, False),
+        ("localhost", True, True),
+        ("localhost", False, False),
+        ("no such host", True, False),
+    ],
+)
+async def test_hosts_that_are_not_on_the_internet(host: str, looked_up: bool, expected: bool) -> None:
+    assert await is_inside(host, looked_up=looked_up) is expected
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "500 Oh", "204 Nothing"])
