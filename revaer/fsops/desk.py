@@ -69,7 +69,7 @@ class Desk:
         foreman: Stops jobs that run.
         runner: Plans.
         read_settings: Reads what holds now.
-        sweeper: Deletes what forgotten jobs left.
+        sweeper: Deletes what forgotten and cancelled jobs left.
         lane: Where rows are read and specifications packed; nothing in it waits for a disk.
         disks: Where records are read and plans made.
     """
@@ -116,10 +116,12 @@ class Desk:
         return self._view(await self._ledger.retry(message.torrent_id, message.request_id))
 
     async def cancel(self, message: CancelJob) -> JobView:
-        """Cancel a job."""
+        """Cancel a job; what it made so far is deleted soon."""
         _check_known(message.torrent_id)
         while (job := await self._ledger.cancel(message.torrent_id, message.request_id)) is None:
             await self._foreman.interrupt(message.torrent_id, Interruption.CANCEL)
+        if job.library_root is not None:
+            self._sweeper.give_back(job.torrent_id, job.library_root)
         return self._view(job)
 
     async def forget(self, message: ForgetJob) -> None:

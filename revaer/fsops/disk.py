@@ -132,6 +132,11 @@ class Disk:
         finally:
             os.close(descriptor)
 
+    def space(self, directory: Path) -> tuple[int, int]:
+        """Return how many bytes may still be written to the volume of a directory, and how many it has in all."""
+        facts = os.statvfs(directory)
+        return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
+
     def sync_volume(self, directory: Path) -> None:
         """Return when everything on the volume of a directory is durable."""
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -22,6 +22,7 @@ from revaer.fsops.report import Report
 from revaer.fsops.rows import StoredJob, unpack_spec
 from revaer.fsops.running import Running
 from revaer.fsops.settling import Interruption, broken, settlement_of, tell_span
+from revaer.fsops.sweeper import give_back
 from revaer.fsops.terms import Lane, Runner, Settings, SettingsReader, SettingsUnavailable, Timing
 from revaer.fsops.views import JobSpec
 from revaer.fsops.volume_watch import VolumeState, VolumeWatch
@@ -222,7 +223,11 @@ class Foreman:
     def _in_thread(self, running: Running, spec: JobSpec, settings: Settings) -> Report | None:
         try:
             with self._benches.hold(spec.torrent_id, running.is_interrupted):
-                return self._runner.run(spec, settings, running.meter.take, running.is_interrupted)
+                report = self._runner.run(spec, settings, running.meter.take, running.is_interrupted)
+                if running.why is Interruption.ROOM:
+                    # Otherwise its unfinished copies could keep the volume short, and everybody waiting.
+                    give_back(settings.paths.library_root, spec.torrent_id)
+                return report
         except Cancelled:
             return None
         except Exception as error:
@@ -241,5 +246,6 @@ class Foreman:
         while True:
             await trio.sleep(self._timing.watch)
             with suppress(DatabaseError):
-                if (await self._volumes.check(root)).reason is not None:
-                    running.interrupt(Interruption.VOLUME)
+                state = await self._volumes.check(root)
+                if state.reason is not None:
+                    running.interrupt(Interruption.VOLUME if state.is_absent else Interruption.ROOM)

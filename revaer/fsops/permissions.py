@@ -18,6 +18,7 @@ from revaer.fsops import tree
 from revaer.fsops.copying import clone_file, copy_file, discard
 from revaer.fsops.errors import FsOpsError, Transient, from_os_error
 from revaer.fsops.record import Placed
+from revaer.fsops.room import check_room
 from revaer.fsops.run import Run, StepResult
 from revaer.fsops.transfer import part_name
 from revaer.fsops.tree import Entry, Kind
@@ -113,6 +114,7 @@ class _Permissions:
         self._targets = _Targets(run)
         self._changed = 0
         self._copied = 0
+        self._to_copy = 0
         self._files: list[Path] = []
         self._touched: set[Path] = set()
 
@@ -120,10 +122,15 @@ class _Permissions:
         """Set what differs."""
         entries = tree.snapshot(self._root)
         check_placed(self._run, entries)
-        for path, entry in sorted(entries.items()):
+        files = [
+            (path, entry)
+            for path, entry in sorted(entries.items())
+            if entry.kind is Kind.FILE and not self._targets.are_met(path, entry)
+        ]
+        self._to_copy = sum(entry.stamp.size for _, entry in files if entry.nlink > 1)
+        for path, entry in files:
             self._watch.check()
-            if entry.kind is Kind.FILE and not self._targets.are_met(path, entry):
-                self._set_file(path, entry)
+            self._set_file(path, entry)
         for path, entry in sorted(entries.items(), reverse=True):
             if entry.kind is Kind.DIRECTORY:
                 self._set_directory(self._root / path, entry)
@@ -178,6 +185,8 @@ class _Permissions:
             if error.errno not in _NO_CLONE:
                 raise
             discard(self._disk, part)
+            if self._copied == 0:
+                check_room(self._run, self._to_copy)
             copy_file(self._disk, source, entry.stamp, part, entry.mode, self._watch)
 
     def _set_directory(self, path: Path, entry: Entry) -> None:

@@ -12,6 +12,7 @@ from revaer.fsops.errors import Cancelled, Refused
 from revaer.fsops.policy import Par2Mode
 from revaer.fsops.ports import Par2, Par2Set
 from revaer.fsops.record import Extracted, Located
+from revaer.fsops.room import check_room
 from revaer.fsops.run import Run, StepResult
 from revaer.fsops.types import Outcome
 from revaer.fsops.watch import Watch
@@ -106,21 +107,24 @@ def complete_view(run: Run, watch: Watch) -> Path:
     """Return a directory with all files of the torrent, repaired ones in the place of damaged ones.
 
     Without repaired files that is the source. Otherwise the others are linked or copied beside them; `drop_view` takes
-    them away. Raises OSError.
+    them away. Raises FsOpsError and OSError.
     """
     repaired = run.record.repaired
     if not repaired:
         return run.job.source_root
     disk, root = run.tools.disk, run.places.repaired
-    for file in run.record.located or ():
-        if file.path in repaired:
-            continue
+    others = [file for file in run.record.located or () if file.path not in repaired]
+    is_room_known = False
+    for number, file in enumerate(others):
         target = root / file.path
         discard(disk, target)
         _make_parents(disk, root, file.path)
         try:
             disk.link(run.job.source_root / file.path, target)
         except OSError:
+            if not is_room_known:
+                check_room(run, sum(each.stamp.size for each in others[number:]))
+                is_room_known = True
             copy_file(disk, run.job.source_root / file.path, file.stamp, target, file.mode, watch)
     return root
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -257,6 +258,10 @@ class _Runner:
         record.error = ErrorRecord(problem.step, problem.path, problem.message, problem.retryable)
         record.steps[step] = StepRecord("", Outcome.FAILED, started, seconds, 0, problem.message)
         self._ran.append(step)
+        if _is_full(error):
+            # What was made so far may be what fills the volume, and would keep every other job waiting.
+            with suppress(OSError, Refused):
+                workdir.give_back(run.tools.disk, run.places, record)
         # On a full disk the record of the failure may not fit; the one before it is as good to go on from.
         with suppress(OSError):
             run.save()
@@ -309,3 +314,8 @@ class _Runner:
 
     def _report(self) -> Report:
         return report_of(self._run.record, self._run.places.library, tuple(self._ran))
+
+
+def _is_full(error: FsOpsError | OSError) -> bool:
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from revaer.fsops import record
 from revaer.fsops.report import Report
@@ -15,6 +16,8 @@ from revaer.fsops.types import Problem, StepName
 from revaer.fsops.views import JobError, JobState
 from revaer.tracing import Span
 
+_NO_ROOM: Final = "the job was stopped as the library's volume had too little room left"
+
 
 class Interruption(enum.Enum):
     """Why a run was told to stop."""
@@ -24,7 +27,9 @@ class Interruption(enum.Enum):
     STOP = "stop"
     """The daemon stops."""
     VOLUME = "volume"
-    """The library's volume went away, or has too little room."""
+    """The library's volume went away."""
+    ROOM = "room"
+    """The library's volume has too little room."""
     REPLACE = "replace"
     """The job is going to be another one, or forgotten; whoever says so puts it in its place."""
 
@@ -59,12 +64,19 @@ def settlement_of(
     permanent = failed and ending.error is not None and not ending.error.retryable
     if permanent:
         return _settled(job, JobState.FAILED, ending, job.failures + 1)
-    if why is not None:
+    if why is Interruption.ROOM and report is not None:
+        # It counts as a failure: the next attempt may fill the volume again.
+        ending = ending if failed or ending.error is None else replace(ending, error=_short(ending.error))
+    elif why is not None:
         return _settled(job, JobState.QUEUED, replace(ending, error=job.ending.error), job.failures)
     failures = job.failures + 1
     if retry.gives_up(failures):
         return _settled(job, JobState.FAILED, ending, failures)
     return _settled(job, JobState.QUEUED, ending, failures, now + retry.pause(failures, random))
+
+
+def _short(error: JobError) -> JobError:
+    return replace(error, message=_NO_ROOM, retryable=True)
 
 
 def broken(error: BaseException) -> Report:

@@ -87,6 +87,10 @@ class Stockroom:
                 return Found(linked, placed, movable=False)
         return None
 
+    def has(self, item: Item) -> bool:
+        """Tell whether there is a file that can become an item."""
+        return any(self._movable.get(each.stamp) or each.stamp in self._linkable for each in self._candidates(item))
+
     def last_copy(self, item: Item) -> StrPath | None:
         """Return a file with the content of an item whose source is gone, made under whatever policy."""
         if not self._linkable:

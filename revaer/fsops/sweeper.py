@@ -1,5 +1,7 @@
 """Deletes what forgotten jobs left in the library: work directory and record. What was published stays.
 
+Of cancelled jobs it deletes the work directory alone.
+
 A job is forgotten durably first; its row goes when its files are gone. So a library that is away delays nobody.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +20,7 @@ from actors import LaneExpired
 from revaer.database.messages import Database, DatabaseError
 from revaer.fsops import meta, tree, workdir
 from revaer.fsops.disk import Disk
-from revaer.fsops.errors import FsOpsError
+from revaer.fsops.errors import Cancelled, FsOpsError
 from revaer.fsops.places import Places
 from revaer.fsops.store import JobStore
 from revaer.fsops.terms import Lane, Timing
@@ -62,6 +65,12 @@ class Sweeper:
         self._bell = trio.Event()
         self._bell.set()
         self._is_over = False
+        self._cancelled: dict[TorrentId, str] = {}
+
+    def give_back(self, torrent_id: TorrentId, library_root: str) -> None:
+        """Delete the work directory of a cancelled job soon; where that fails it stays."""
+        self._cancelled[torrent_id] = library_root
+        self.ring()
 
     def ring(self) -> None:
         """Sweep soon."""
@@ -73,12 +82,25 @@ class Sweeper:
             while True:
                 await self._bell.wait()
                 self._bell = trio.Event()
+                await self._give_back_all()
                 if not await self._sweep():
                     with trio.move_on_after(self._timing.sweep):
                         await self._bell.wait()
                     self._bell.set()
         finally:
             self._is_over = True
+
+    async def _give_back_all(self) -> None:
+        while self._cancelled:
+            torrent_id, root = self._cancelled.popitem()
+            with suppress(LaneExpired, DatabaseError):
+                if not (await self._volumes.check(Path(root))).is_absent:
+                    await self._lane.run(self._give_back, torrent_id, root, within=_WITHIN)
+
+    def _give_back(self, torrent_id: TorrentId, root: str) -> None:
+        # Where its bench is taken it runs again, and goes on with what it made.
+        with suppress(Cancelled), self._benches.hold(torrent_id, lambda: True):
+            give_back(Path(root), torrent_id)
 
     async def _sweep(self) -> bool:
         """Delete what can be deleted; tell whether nothing is left."""
@@ -111,6 +133,15 @@ class Sweeper:
         except (FsOpsError, OSError) as error:
             log.warning("fsops_leftovers_kept", torrent_id=torrent_id, library=root, reason=str(error))
             return False
+
+
+def give_back(library_root: Path, torrent_id: TorrentId, disk_of: Callable[[], Disk] = Disk) -> None:
+    """Delete the work directory of a job that published nothing yet, as far as that can be. Blocks."""
+    try:
+        places, disk = Places(Path(os.path.realpath(library_root)), torrent_id), disk_of()
+        workdir.give_back(disk, places, meta.load(disk, places.meta, dry=True))
+    except (FsOpsError, OSError) as error:
+        log.warning("fsops_leftovers_kept", torrent_id=torrent_id, library=str(library_root), reason=str(error))
 
 
 def clean(library_root: Path, torrent_id: TorrentId, disk_of: Callable[[], Disk] = Disk) -> bool:

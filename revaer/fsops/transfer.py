@@ -25,6 +25,7 @@ from revaer.fsops.links import check_links
 from revaer.fsops.plan import Seen, acceptable
 from revaer.fsops.policy import MoveMode
 from revaer.fsops.record import Extracted, Origin, Placed, Stamp
+from revaer.fsops.room import check_room
 from revaer.fsops.run import Run, StepResult
 from revaer.fsops.stockroom import Stockroom
 from revaer.fsops.tree import Entry, Kind
@@ -97,6 +98,9 @@ class _Transfer:
         self._copies = 0
         self._bytes = 0
         self._is_syncing = False
+        self._is_room_known = False
+        self._missing: list[Item] = []
+        self._number = 0
         self._shelved = 0
 
     def run(self) -> StepResult:
@@ -228,9 +232,11 @@ class _Transfer:
     def _place_all(self, missing: list[Item], room: Stockroom) -> None:
         """Place what is missing. What the record has of it afterwards is durable, however this ends."""
         pace = self._run.tools.pace
+        self._missing = missing
         try:
             self._make_directories()
             for number, item in enumerate(missing):
+                self._number = number
                 self._place(item, room)
                 if self._links and number % _LOOK_EVERY == 0:
                     self._tell_linked()
@@ -281,7 +287,7 @@ class _Transfer:
         if last is not None and not os.path.lexists(source):
             return self._without_source(item, last, target)
         try:
-            placed = self._bring(source, item, target)
+            placed = self._bring(source, item, target, room)
         except FsOpsError:
             raise
         except FileExistsError:
@@ -301,8 +307,8 @@ class _Transfer:
         entry = tree.look(target)
         return Placed(item.origin, item.path, entry.stamp, item.stamp, item.mode, how)
 
-    def _bring(self, source: str, item: Item, target: str) -> Placed:
-        mode = self._mode
+    def _bring(self, source: str, item: Item, target: str, room: Stockroom) -> Placed:
+        mode, is_alone = self._mode, False
         try:
             if self._links:
                 # That this was the file that is wanted is looked at as soon as all are there; see `set_permissions`.
@@ -313,7 +319,21 @@ class _Transfer:
                 return self._whole(source, item, target, clone=True)
         except OSError as error:
             self._check_fallback(source, error)
+            is_alone = error.errno == errno.EMLINK
+        if is_alone:
+            check_room(self._run, item.stamp.size)
+        elif not self._is_room_known:
+            check_room(
+                self._run, sum(each.stamp.size for each in self._missing[self._number :] if self._is_new(each, room))
+            )
+            self._is_room_known = True
         return self._whole(source, item, target, clone=False)
+
+    def _is_new(self, item: Item, room: Stockroom) -> bool:
+        """Whether an item can only be brought from the source."""
+        if item.origin is not Origin.SOURCE or room.has(item):
+            return False
+        return room.last_copy(item) is None or os.path.lexists(self._source(item))
 
     def _check_fallback(self, source: str, error: OSError) -> None:
         """Go on with a copy if no link or clone can be made and the policy allows that."""

@@ -125,6 +125,23 @@ def check_dispensable(places: Places, record: Record | None) -> None:
         )
 
 
+def give_back(disk: Disk, places: Places, record: Record | None) -> None:
+    """Delete the work directory of a job that did not publish yet, so that others have the room; what is needed stays.
+
+    Args:
+        disk: The disk.
+        places: The job's.
+        record: What is remembered of it; None when there is no record.
+
+    Raises:
+        Refused: It has the only copy of something.
+        OSError: The disk refused.
+    """
+    if record is None or (record.artifact is None and record.intent is None):
+        check_dispensable(places, record)
+        remove(disk, places)
+
+
 def empty(disk: Disk, directory: Path) -> None:
     """Delete everything in a directory of ours; links are deleted, not followed. Raises OSError."""
     for entry in _open_up(disk, directory):

@@ -146,6 +146,14 @@ class RunningQueue:
         await eventually(lambda: len(found()) >= times, f"torrent {number} runs {times} times")
         return found()[times - 1]
 
+    def work(self, number: int) -> Path:
+        """Make a work directory, as a run that did not end leaves it."""
+        work = self.around.library / ".revaer" / "work" / torrent_id(number)
+        (work / "tree").mkdir(parents=True)
+        (work / "owner.json").write_text(f'{{"torrent_id": "{torrent_id(number)}"}}')
+        (work / "tree" / "half").write_text("half")
+        return work
+
     async def figures(self) -> FsOpsFigures:
         figures = await self.ask(ReportFsOps())
         assert isinstance(figures, FsOpsFigures)

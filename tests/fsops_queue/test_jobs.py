@@ -192,6 +192,17 @@ async def test_job_between_two_attempts_is_cancelled(queue: RunningQueue) -> Non
     assert len(queue.around.runner.runs) == ran + 1
 
 
+@pytest.mark.parametrize("is_running", [True, False])
+async def test_cancelled_job_gives_back_the_room_that_it_used(queue: RunningQueue, is_running: bool) -> None:
+    if not is_running:
+        queue.around.runner.answers[torrent_id(1)] = [failed(retryable=True)]
+    await queue.enqueue(1)
+    await queue.runs(1)
+    work = queue.work(1)
+    await queue.ask(CancelJob(torrent_id(1)))
+    await eventually(lambda: not work.exists(), "its work directory is gone")
+
+
 async def test_job_that_is_over_cannot_be_cancelled(queue: RunningQueue) -> None:
     await queue.enqueue(1)
     (await queue.runs(1)).finish()
@@ -256,12 +267,8 @@ async def test_forgotten_torrent_can_be_enqueued_again(queue: RunningQueue) -> N
 async def test_forgotten_job_leaves_only_what_was_published(queue: RunningQueue) -> None:
     await queue.enqueue(1)
     bench = await queue.runs(1)
-    folder = queue.around.library / ".revaer"
-    work = folder / "work" / torrent_id(1)
-    (work / "tree").mkdir(parents=True)
-    (work / "owner.json").write_text(f'{{"torrent_id": "{torrent_id(1)}"}}')
-    (work / "tree" / "half").write_text("half")
-    meta = folder / f"{torrent_id(1)}.revaer.meta"
+    work = queue.work(1)
+    meta = queue.around.library / ".revaer" / f"{torrent_id(1)}.revaer.meta"
     meta.write_text("{}")
     (queue.around.library / "torrent 1").write_text("published")
     bench.finish()

@@ -106,6 +106,20 @@ async def test_jobs_pause_while_there_is_no_room_and_go_on_when_there_is(queue: 
     await queue.well()
 
 
+async def test_job_that_is_stopped_for_want_of_room_gives_back_what_it_used(
+    queue: RunningQueue, doctor: Doctor
+) -> None:
+    await queue.enqueue(1)
+    await queue.runs(1)
+    work = queue.work(1)
+    doctor(lambda seen: replace(seen, free=5))
+    await queue.reaches(1, JobState.QUEUED)
+    assert not work.exists()
+    error = (await queue.inspect(1)).error
+    assert error is not None
+    assert "too little room" in error.message
+
+
 async def test_library_that_does_not_answer_keeps_jobs_waiting_with_one_thread(
     around: Surroundings, run_queue: RunQueue, doctor: Doctor
 ) -> None:

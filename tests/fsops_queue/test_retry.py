@@ -85,6 +85,23 @@ def test_interrupted_job_waits_again_and_nothing_is_counted_against_it(found: Re
     assert settlement.ending.error == OLD_ERROR
 
 
+@pytest.mark.parametrize(
+    ("state", "words"), [(RecordState.CANCELLED, "too little room left"), (RecordState.FAILED, "no")]
+)
+def test_job_that_was_stopped_for_want_of_room_failed_and_waits(state: RecordState, words: str) -> None:
+    settlement = settle(report(state), Interruption.ROOM, failures=1)
+    assert (settlement.state, settlement.failures, settlement.next_try_at) == (JobState.QUEUED, 2, 1_020.0)
+    assert settlement.ending.error is not None
+    assert words in settlement.ending.error.message
+    assert settlement.ending.error.retryable
+    assert settle(report(state), Interruption.ROOM, failures=2).state is JobState.FAILED
+
+
+def test_job_that_did_not_begin_for_want_of_room_waits_again() -> None:
+    settlement = settle(None, Interruption.ROOM, failures=2)
+    assert (settlement.state, settlement.failures, settlement.next_try_at) == (JobState.QUEUED, 2, None)
+
+
 def test_library_that_is_gone_does_not_hide_a_permanent_failure() -> None:
     assert settle(report(RecordState.FAILED, retryable=False), Interruption.VOLUME).state is JobState.FAILED
 

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 from revaer.fsops.disk import Disk, StrPath
 
@@ -103,6 +104,25 @@ class FaultyDisk(Disk):
 
     def sync_volume(self, directory: Path) -> None:
         self._before("sync_volume")
+
+
+class SmallDisk(FaultyDisk):
+    """A disk on which so many bytes are free, whatever is written."""
+
+    TOTAL: ClassVar[int] = 100_000
+
+    def __init__(
+        self,
+        free: int,
+        strike: Callable[[int, str], None] = lambda _number, _name: None,
+        *,
+        total: int = TOTAL,
+    ) -> None:
+        super().__init__(strike)
+        self._space = (free, total)
+
+    def space(self, directory: Path) -> tuple[int, int]:
+        return self._space
 
 
 def crash_at(number: int) -> Callable[[int, str], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from revaer.fsops.record import JobState
 from revaer.fsops.runner import plan_job
 from revaer.fsops.types import Limits, Outcome, SourceFile, StepName
 from revaer.fsops.verify import Verdict, verify_library
+from tests.fsops.pipeline.faults import SmallDisk, fail_call
 from tests.fsops.pipeline.world import ID, OTHER_ID, World, look_at, zipped
 
 FILES = {"film.mkv": b"film" * 1000, "Subs/en.srt": b"words"}
@@ -323,6 +325,19 @@ def test_repaired_copies_enter_the_library_and_originals_stay_damaged(world: Wor
     assert (entry / "d/inside.txt").read_bytes() == b"inside"
     assert (entry / "d/more.txt").stat().st_ino == (world.downloads / "Show/d/more.txt").stat().st_ino
     assert not (entry / "not-selected.txt").exists()
+
+
+def test_copies_beside_repaired_ones_that_do_not_fit_are_not_begun(world: World) -> None:
+    job = world.torrent(PROTECTED)
+    world.par2 = FakePar2({"d/a.zip": zipped({"inside.txt": b"inside"})})
+    disk = SmallDisk(0, fail_call("link", errno.EXDEV))
+
+    report = world.with_disk(disk).run(job, Policy(par2=Par2Mode.REPAIR))
+
+    assert report.error is not None
+    assert report.error.step is StepName.EXTRACT
+    assert f"the job needs {len(b'par2brokn' + b'more')}," in report.error.message
+    assert disk.names.count("copy") == 0
 
 
 def test_damage_fails_the_job_where_the_policy_only_verifies(world: World) -> None:
