@@ -27,8 +27,8 @@ _ENTRY: Final = re.compile(rb'"artifact":\{"entry":("(?:[^"\\]|\\.)*")')
 def load(disk: Disk, path: Path, *, dry: bool = False) -> Record | None:
     """Read a record; None when there is none.
 
-    A record that cannot be read is put aside under another name, never deleted, and counts as none; with `dry` it stays
-    where it is.
+    A record that cannot be read is put aside under another name, where it stays until the job is forgotten, and counts
+    as none; with `dry` it stays where it is.
 
     Raises:
         Refused: Something that is no file has its name.
@@ -83,7 +83,7 @@ def owners(disk: Disk, folder: Path, check: Callable[[], None]) -> dict[str, lis
 
 def save(disk: Disk, path: Path, record: Record) -> None:
     """Write a record and return when it is durable. Raises OSError; the old record is untouched then."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = half_written(path)
     _discard(disk, temporary)
     descriptor = disk.create(temporary, 0o600)
     try:
@@ -93,6 +93,17 @@ def save(disk: Disk, path: Path, record: Record) -> None:
         disk.close(descriptor)
     disk.rename(temporary, path)
     disk.sync_path(path.parent, directory=True)
+
+
+def half_written(path: Path) -> Path:
+    """Return where a record lies while it is written."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def put_aside(path: Path) -> Iterator[Path]:
+    """Yield the names under which records that cannot be read are put aside, in the order in which they are taken."""
+    for number in range(1, 1_000):
+        yield path.with_name(f"{path.name}.unreadable-{number}")
 
 
 def find_all(folder: Path) -> Iterator[Path]:
@@ -110,8 +121,7 @@ def _discard(disk: Disk, path: Path) -> None:
 
 
 def _put_aside(disk: Disk, path: Path) -> None:
-    for number in range(1, 1_000):
-        aside = path.with_name(f"{path.name}.unreadable-{number}")
+    for aside in put_aside(path):
         try:
             disk.lstat(aside)
         except FileNotFoundError:

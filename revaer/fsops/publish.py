@@ -83,6 +83,14 @@ def rename_new(disk: Disk, source: Path, target: Path, *, directory: bool, claim
     disk.rename(source, target)
 
 
+def is_claim(disk: Disk, target: Path, intent: Artifact) -> bool:
+    """Tell whether a path is a name that was claimed for an entry, and nothing more yet. Raises OSError."""
+    if intent.entry != target.name or not intent.directory or not _exists(disk, target):
+        return False
+    status = disk.lstat(target)
+    return stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == _CLAIM and not any(target.iterdir())
+
+
 class _Publication:
     """One run of the step."""
 
@@ -148,10 +156,7 @@ class _Publication:
     def _is_claim(self, target: Path) -> bool:
         """Tell whether a name was claimed by a run of this job that was interrupted."""
         intent = self._run.record.intent
-        if intent is None or intent.entry != target.name or not intent.directory or not _exists(self._disk, target):
-            return False
-        status = self._disk.lstat(target)
-        return stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == _CLAIM and not any(target.iterdir())
+        return intent is not None and is_claim(self._disk, target, intent)
 
     def _exchange(self, old: Artifact) -> StepResult:
         """Put the new entry in the place of the one that an earlier run of this job published."""

@@ -107,9 +107,9 @@ class JobStore:
         """Delete a forgotten job for good."""
         await self._database.execute(queries.DELETE_JOB, NODE, torrent_id)
 
-    async def forgotten(self, limit: int) -> Sequence[tuple[TorrentId, str | None]]:
-        """Return forgotten jobs, each with the library that its files are in."""
-        rows = await self._database.fetch(queries.FORGOTTEN_JOBS, NODE, limit)
+    async def forgotten(self, after: TorrentId | None, limit: int) -> Sequence[tuple[TorrentId, str | None]]:
+        """Return forgotten jobs in the order of their ids, after one of them, each with the library of its files."""
+        rows = await self._database.fetch(queries.FORGOTTEN_JOBS, NODE, after, limit)
         return [(TorrentId(row["torrent_id"]), _path(row["library_root"])) for row in rows]
 
     async def job(self, torrent_id: TorrentId) -> StoredJob | None:

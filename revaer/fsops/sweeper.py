@@ -18,7 +18,7 @@ import trio
 
 from actors import LaneExpired
 from revaer.database.messages import Database, DatabaseError
-from revaer.fsops import meta, tree, workdir
+from revaer.fsops import leftovers, meta, tree, workdir
 from revaer.fsops.disk import Disk
 from revaer.fsops.errors import Cancelled, FsOpsError
 from revaer.fsops.places import Places
@@ -106,29 +106,33 @@ class Sweeper:
         """Delete what can be deleted; tell whether nothing is left."""
         try:
             await self._database.wait_available()
-            forgotten = await self._store.forgotten(_AT_ONCE)
-            gone = [torrent_id for torrent_id, root in forgotten if await self._is_clean(torrent_id, root)]
-            for torrent_id in gone:
-                await self._store.delete(torrent_id)
-        except DatabaseError:
+            is_all, last = True, None
+            while True:
+                forgotten = await self._store.forgotten(last, _AT_ONCE)
+                for torrent_id, root in forgotten:
+                    if await self._is_clean(torrent_id, root):
+                        await self._store.delete(torrent_id)
+                    else:
+                        is_all = False
+                if len(forgotten) < _AT_ONCE:
+                    return is_all
+                last = forgotten[-1][0]
+        except (DatabaseError, LaneExpired):
             return False
-        if len(gone) == len(forgotten) == _AT_ONCE:
-            self.ring()
-        return len(gone) == len(forgotten)
 
     async def _is_clean(self, torrent_id: TorrentId, root: str | None) -> bool:
         if root is None:
             return True
         if (await self._volumes.check(Path(root))).is_absent:
             return False
-        try:
-            return await self._lane.run(self._clean, torrent_id, root, within=_WITHIN)
-        except LaneExpired:
-            return False
+        return await self._lane.run(self._clean, torrent_id, root, within=_WITHIN)
 
     def _clean(self, torrent_id: TorrentId, root: str) -> bool:
         try:
             with self._benches.hold(torrent_id, lambda: self._is_over):
+                # It may have been queued again, and even have run, while this waited for the bench.
+                if trio.from_thread.run(self._store.job, torrent_id) is not None:
+                    return False
                 return clean(Path(root), torrent_id)
         except (FsOpsError, OSError) as error:
             log.warning("fsops_leftovers_kept", torrent_id=torrent_id, library=root, reason=str(error))
@@ -145,7 +149,7 @@ def give_back(library_root: Path, torrent_id: TorrentId, disk_of: Callable[[], D
 
 
 def clean(library_root: Path, torrent_id: TorrentId, disk_of: Callable[[], Disk] = Disk) -> bool:
-    """Delete the work directory and the record of a job; False when the library is not there. Blocks.
+    """Delete the work directory, the record and leftovers of a job; False when the library is not there. Blocks.
 
     Raises:
         FsOpsError, OSError: Something cannot be deleted, or is the only copy of a torrent's files.
@@ -153,8 +157,10 @@ def clean(library_root: Path, torrent_id: TorrentId, disk_of: Callable[[], Disk]
     places, disk = Places(Path(os.path.realpath(library_root)), torrent_id), disk_of()
     if not tree.is_plain_directory(places.folder):
         return False
-    workdir.check_dispensable(places, meta.load(disk, places.meta, dry=True))
+    record = meta.load(disk, places.meta, dry=True)
+    workdir.check_dispensable(places, record)
     workdir.remove(disk, places)
+    leftovers.remove(disk, places, record)
     try:
         disk.unlink(places.meta)
     except FileNotFoundError:

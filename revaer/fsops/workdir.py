@@ -99,6 +99,11 @@ def remove(disk: Disk, places: Places) -> None:
     disk.rmdir(places.work)
 
 
+def half_marked(places: Places) -> Path:
+    """Return where the marker lies while it is written."""
+    return places.folder / f".{places.work.name}.owner.tmp"
+
+
 def check_dispensable(places: Places, record: Record | None) -> None:
     """Refuse to let the work directory go while it has the only copy of what was published and moved.
 
@@ -166,7 +171,7 @@ def _delete(disk: Disk, path: Path, entry: tree.Entry) -> None:
 
 
 def _mark(disk: Disk, places: Places) -> None:
-    temporary = places.folder / f".{places.work.name}.owner.tmp"
+    temporary = half_marked(places)
     discard(disk, temporary)
     descriptor = disk.create(temporary, 0o600)
     try:
