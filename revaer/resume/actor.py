@@ -201,10 +201,10 @@ class ResumeStore(Actor[ResumeMessage]):
 
     async def _prepare(self) -> None:
         try:
-            await self._lane.run(sweep, self._disk)
+            if left := await self._lane.run(sweep, self._disk):
+                log.warning("temporaries_left", files=len(left))
         except OSError as error:
             self._problems.add("directory", f"the resume directory cannot be used: {error.strerror}")
-            return
         try:
             await self._doubts.recall()
         except (OSError, ValueError) as error:

@@ -21,7 +21,7 @@ import structlog
 import trio
 from pydantic import TypeAdapter, ValidationError
 
-from revaer.database.messages import Database, DatabaseError, DatabaseUnavailable, StatementFailed
+from revaer.database.messages import Database, DatabaseError, DatabaseUnavailable, StatementFailed, blames_data
 from revaer.resume.atomic import write_files
 from revaer.resume.disk import Disk, Lane
 from revaer.resume.problems import Problems
@@ -133,7 +133,9 @@ class Doubts:
         try:
             rows = await self._database.fetch(TRANSACTION_STATUS, doubt.xid)
             status = rows[0]["status"]
-        except StatementFailed:
+        except StatementFailed as error:
+            if not blames_data(error):
+                raise
             # A server that has not reached this number is another one: it never saw the transaction.
             status = "unknown"
         if status == "in progress":

@@ -72,16 +72,23 @@ def read_copies(disk: Disk, torrent_ids: Iterable[TorrentId]) -> dict[TorrentId,
     return found
 
 
-def sweep(disk: Disk) -> None:
+def sweep(disk: Disk) -> list[str]:
     """Make the directory when it is missing, and delete what unfinished writes of an earlier run left.
 
+    Returns:
+        What would not go; it is in nobody's way.
+
     Raises:
-        OSError: The directory cannot be made or written.
+        OSError: The directory cannot be made or listed.
     """
     disk.make("")
-    for name in disk.names():
-        if is_temporary(name):
+    left: list[str] = []
+    for name in filter(is_temporary, disk.names()):
+        try:
             disk.remove(name)
+        except OSError:
+            left.append(name)
+    return left
 
 
 def _read_head(disk: Disk, torrent_id: TorrentId) -> CopyHead | BrokenFile | UnreadFile:

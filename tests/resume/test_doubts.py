@@ -11,7 +11,7 @@ from revaer.database.messages import StatementFailed
 from revaer.resume.disk import PosixDisk
 from revaer.resume.doubts import FILE
 from revaer.resume.messages import ForgetIntent, PersistIntent, Removing, StoreUnavailable, UpdateIntent
-from revaer.resume.queries import UNDO_INSERTS
+from revaer.resume.queries import TRANSACTION_STATUS, UNDO_INSERTS
 from tests.resume.conftest import MakeIntent, RunningStore, RunStore, names_in
 from tests.resume.faults import Fate, FaultyDatabase, FaultyDisk
 from tests.support.waiting import eventually
@@ -156,6 +156,37 @@ async def test_doubts_of_another_server_are_dropped(
     async with run_store(database, tmp_path) as again:
         assert len((await again.load()).torrents) == 1
         await settled(again)
+
+
+@pytest.mark.parametrize("method", ["make", "names", "remove"])
+async def test_doubts_are_recalled_whatever_else_is_wrong_with_the_directory(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent, method: str
+) -> None:
+    async with run_store(database, tmp_path) as store:
+        database.fates.append("gone")
+        with pytest.raises(StoreUnavailable):
+            await store.ask(PersistIntent(make_intent(1)))
+    (tmp_path / f".{FILE}.0123456789abcdef.tmp").write_bytes(b"cut o")
+    disk = FaultyDisk(PosixDisk(tmp_path))
+    disk.fail(method, errno.EPERM, name=".tmp" if method == "remove" else "")
+    async with run_store(database, tmp_path, disk=disk) as again:
+        assert again.store.statistics().in_doubt == 1
+        assert again.health.state == ("up" if method == "remove" else "degraded")
+        database.come_back()
+        await settled(again)
+        assert await rows(database) == []
+
+
+async def test_server_that_fails_at_the_question_leaves_the_doubt(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore, make_intent: MakeIntent
+) -> None:
+    async with run_store(database, tmp_path) as store:
+        database.fates.append("unconfirmed")
+        database.refuse(TRANSACTION_STATUS, StatementFailed("could not read file", "58030"))
+        with pytest.raises(StoreUnavailable):
+            await store.ask(PersistIntent(make_intent(1)))
+        await settled(store)
+        assert await rows(database) == []
 
 
 async def test_unreadable_list_of_doubts_goes_to_the_quarantine(
