@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
+
+import trio
 
 T = TypeVar("T")
+
+ANSWER: Final = 5.0
+"""Seconds that a disk may take while changes of intents wait for it."""
 
 
 class Disk(Protocol):
@@ -54,6 +60,22 @@ class Lane(Protocol):
     async def run(self, fn: Callable[..., T], *args: object) -> T:
         """Call `fn(*args)` and return what it returns."""
         ...
+
+
+async def promptly(lane: Lane, fn: Callable[..., T], *args: object) -> T:
+    """Call `fn(*args)` in a lane while changes of intents wait.
+
+    Raises:
+        TimeoutError: The disk does not answer; the call may still be done some time.
+    """
+    with trio.move_on_after(ANSWER):
+        return await lane.run(fn, *args)
+    raise no_answer()
+
+
+def no_answer() -> TimeoutError:
+    """Return the error of a disk that does not answer."""
+    return TimeoutError(errno.ETIMEDOUT, "the disk does not answer")
 
 
 class PosixDisk:

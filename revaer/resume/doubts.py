@@ -13,6 +13,7 @@ What is in doubt is kept in the resume directory too, for the case that the daem
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -23,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from revaer.database.messages import Database, DatabaseError, DatabaseUnavailable, StatementFailed, blames_data
 from revaer.resume.atomic import write_files
-from revaer.resume.disk import Disk, Lane
+from revaer.resume.disk import Disk, Lane, promptly
 from revaer.resume.problems import Problems
 from revaer.resume.queries import NODE, TRANSACTION_STATUS, UNDO_INSERTS, UNDO_UPDATES
 
@@ -95,7 +96,11 @@ class Doubts:
         self._open.append(doubt)
         self._some.set()
         content = orjson.dumps([asdict(each) for each in self._open])
-        failures = await self._lane.run(write_files, self._disk, {FILE: [content]})
+        failures: Mapping[str, OSError]
+        try:
+            failures = await promptly(self._lane, write_files, self._disk, {FILE: [content]})
+        except TimeoutError as error:
+            failures = {FILE: error}
         for failure in failures.values():
             self._problems.add(FILE, f"a write in doubt is remembered in memory only: {failure.strerror}")
 
@@ -117,7 +122,7 @@ class Doubts:
         self._problems.clear(PROBLEM)
         self._some = trio.Event()
         try:
-            await self._lane.run(_discard, self._disk)
+            await promptly(self._lane, _discard, self._disk)
         except OSError as error:
             # Read again it would do no harm, but it would be written about for ever.
             self._problems.add(FILE, f"{FILE} cannot be deleted: {error.strerror}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import trio
+
 from revaer.resume import copy_format, record_format
 from revaer.resume.copies import Copies
-from revaer.resume.disk import Disk, Lane
+from revaer.resume.disk import ANSWER, Disk, Lane, no_answer, promptly
 from revaer.resume.documents import Stored
 from revaer.resume.errors import BrokenFile
 from revaer.resume.records import Records
@@ -39,14 +41,20 @@ class Files:
         self._copies.refresh(torrent_ids)
 
     async def copy_of(self, torrent_id: TorrentId) -> Stored | None:
-        """Return the last-known copy of an intent, None without a usable one."""
-        return await self._lane.run(_read_copy, self._disk, torrent_id)
+        """Return the last-known copy of an intent, None without a usable one.
+
+        Raises:
+            TimeoutError: The disk does not answer.
+        """
+        return await promptly(self._lane, _read_copy, self._disk, torrent_id)
 
     async def remove(self, torrent_ids: Sequence[TorrentId]) -> Mapping[TorrentId, OSError]:
         """Delete the files of intents, durably; return why some are still there. The gate must be held."""
-        await self._records.forget(torrent_ids)
-        await self._copies.forget(torrent_ids)
-        return await self._lane.run(_remove, self._disk, torrent_ids)
+        with trio.move_on_after(ANSWER):
+            await self._records.forget(torrent_ids)
+            await self._copies.forget(torrent_ids)
+            return await self._lane.run(_remove, self._disk, torrent_ids)
+        return dict.fromkeys(torrent_ids, no_answer())
 
 
 def _read_copy(disk: Disk, torrent_id: TorrentId) -> Stored | None:

@@ -230,7 +230,11 @@ class IntentWriter:
 
     async def _heal(self, work: Work, update: Intent) -> None:
         """Update an intent that the database lost: its last-known copy brings the sources."""
-        copy = await self._files.copy_of(work.torrent_id)
+        try:
+            copy = await self._files.copy_of(work.torrent_id)
+        except TimeoutError as error:
+            work.settle(StoreUnavailable(f"the copy of {work.torrent_id} cannot be read: {error.strerror}"))
+            return
         if copy is None:
             work.settle(UnknownIntent(f"no intent {work.torrent_id}"))
             return

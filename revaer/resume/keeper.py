@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 _PAUSE_FIRST = 0.5
 _PAUSE_MAX = 30.0
+_LATE = 10.0
+"""Seconds after which a write is told to be late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,10 @@ class Keeper(Generic[T]):
     async def _write_batch(self) -> Mapping[TorrentId, OSError]:
         chosen = list(self._waiting)[: self._batch]
         self._flying = {torrent_id: self._waiting.pop(torrent_id) for torrent_id in chosen}
-        failures = await self._write_parts([(torrent_id, entry.item) for torrent_id, entry in self._flying.items()])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._tell_when_late)
+            failures = await self._write_parts([(torrent_id, entry.item) for torrent_id, entry in self._flying.items()])
+            nursery.cancel_scope.cancel()
         flown, self._flying = self._flying, {}
         for torrent_id, entry in flown.items():
             if torrent_id not in failures:
@@ -160,6 +165,12 @@ class Keeper(Generic[T]):
             self._work = trio.Event()
         self._progress.unpark_all()
         return failures
+
+    async def _tell_when_late(self) -> None:
+        await trio.sleep(_LATE)
+        self._problems.add(
+            self._what, f"{self._what} are not written: the disk does not answer; they wait in memory; check the disk"
+        )
 
     async def _write_parts(self, items: Sequence[tuple[TorrentId, T]]) -> Mapping[TorrentId, OSError]:
         failures: dict[TorrentId, OSError] = {}

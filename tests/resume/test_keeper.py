@@ -205,6 +205,21 @@ async def test_who_begins_to_wait_during_a_write_that_fails_ends_the_pause_after
         nursery.cancel_scope.cancel()
 
 
+async def test_disk_that_does_not_answer_is_told(
+    keeper: Keeper[str], writer: Writer, report: Report, autojump_clock: MockClock
+) -> None:
+    writer.pause = trio.Event()
+    keeper.put(ONE, "x")
+    await trio.sleep(9)
+    assert report.told == []
+    await trio.sleep(2)
+    assert [told for told in report.told if "the disk does not answer" in told] == report.told != []
+    writer.pause.set()
+    await keeper.settled()
+    await wait_all_tasks_blocked()
+    assert report.told[-1] == "up"
+
+
 async def test_same_failure_is_told_in_the_same_words_however_many_wait(
     keeper: Keeper[str], writer: Writer, report: Report, autojump_clock: MockClock
 ) -> None:
