@@ -63,4 +63,5 @@ class InForce:
         secrets = {
             name: await self._config.ask(ReadSecret(name), within=SECRET_SECONDS) for name in secret_names(wanted)
         }
-        self._engine, self._translated = engine_settings(wanted, secrets), wanted
+        if wanted is self._newest:  # another call may have taken a newer one meanwhile
+            self._engine, self._translated = engine_settings(wanted, secrets), wanted

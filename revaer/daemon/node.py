@@ -143,12 +143,19 @@ class Node:
                 except DaemonError as error:
                     self._failure = error
                 finally:
-                    self._directory.withdraw()
+                    self._withdraw()
                     nursery.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
         log.info("stopped")
         return 0
+
+    def _withdraw(self) -> None:
+        """Take the announcement back; what the disk says to it hides no other failure."""
+        try:
+            self._directory.withdraw()
+        except OSError as error:
+            log.warning("address_not_withdrawn", reason=str(error))
 
     async def _start(self) -> None:
         epoch = await trio.to_thread.run_sync(self._directory.next_epoch)

@@ -33,6 +33,7 @@ from revaer.daemon.bootstrap import Bootstrap
 from revaer.daemon.errors import DirectoryUnusable, UsageError
 from revaer.daemon.keys import LocalKey
 from revaer.events import Event, SettingsChanged
+from revaer.security.messages import generate_key
 
 log = structlog.get_logger("revaer.daemon")
 
@@ -93,6 +94,7 @@ class SetupActor(Actor[Never]):
         self._told: str | None = None
         self._postponed = ""
         self._has_looked = False
+        self._unkept: set[str] = set()
         self._changed = trio.Event()
 
     async def on_start(self) -> None:
@@ -147,6 +149,7 @@ class SetupActor(Actor[Never]):
             await self._adopt(snapshot)
             if _is_active(snapshot):
                 self._told = None
+                await self._revoke_unkept(snapshot)
                 if not self._has_looked:
                     await self._keep_key()
                 self._has_looked = True
@@ -206,7 +209,9 @@ class SetupActor(Actor[Never]):
             log.info("bootstrap_not_used", file=str(self._terms.bootstrap.path), reason="the node is set up")
         if not self._terms.is_auto or await self._key.exists():
             return
-        order = IssueKey(f"{KEY_LABEL}, made again", ("admin",), expires_in=None, author=AUTHOR)
+        key_id = generate_key().key_id
+        order = IssueKey(f"{KEY_LABEL}, made again", ("admin",), expires_in=None, author=AUTHOR, key_id=key_id)
+        self._unkept.add(key_id)
         try:
             issued = await self._config.ask(order, within=ASK_SECONDS)
         except ConfigInvalid as error:
@@ -215,10 +220,20 @@ class SetupActor(Actor[Never]):
         try:
             await self._key.keep(issued.clear)
         except DirectoryUnusable:
-            # Nobody has it: it must not stay.
-            await self._config.ask(RevokeKey(issued.facts.key_id, author=AUTHOR), within=ASK_SECONDS)
+            await self._revoke(key_id)
             raise
-        log.warning("admin_key_made_again", key_id=issued.facts.key_id)
+        self._unkept.remove(key_id)
+        log.warning("admin_key_made_again", key_id=key_id)
+
+    async def _revoke_unkept(self, snapshot: ConfigSnapshot) -> None:
+        """Revoke what was issued and never came to the disk, because the answer was not waited for: nobody has it."""
+        for key in snapshot.keys:
+            if key.key_id in self._unkept:
+                await self._revoke(key.key_id)
+
+    async def _revoke(self, key_id: str) -> None:
+        await self._config.ask(RevokeKey(key_id, author=AUTHOR), within=ASK_SECONDS)
+        self._unkept.remove(key_id)
 
     def _tell_pending(self, snapshot: ConfigSnapshot) -> None:
         bind = asked_bind(snapshot, self._terms.bind)

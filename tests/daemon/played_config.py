@@ -117,7 +117,7 @@ class PlayedConfig(Actor[ConfigMessage]):
             case config.CompleteSetup():
                 return answer(message, self._complete(message))
             case config.IssueKey():
-                key = self._enter("rk_issued:0123456789", message.label, message.expires_in)
+                key = self._enter(f"{message.key_id}:0123456789", message.label, message.expires_in)
                 return answer(message, key)
             case config.RevokeKey(key_id):
                 del played.keys[key_id]

@@ -47,6 +47,14 @@ async def test_the_node_announces_itself_and_takes_it_back(home: Path, fresh_dat
         assert json.loads((node.data_dir / "runtime.json").read_text())["epoch"] == 2
 
 
+async def test_a_disk_that_keeps_the_announcement_does_not_turn_a_stop_into_a_failure(
+    home: Path, fresh_database_url: str
+) -> None:
+    (home / "node" / "runtime.json").mkdir(parents=True)
+    async with daemon(home / "node", database_url=fresh_database_url) as node:
+        assert await node.stop() == 0
+
+
 async def test_nothing_answers_without_the_key(home: Path, fresh_database_url: str) -> None:
     async with daemon(home / "node", database_url=fresh_database_url) as node, httpx.AsyncClient() as stranger:
         answer = await stranger.get(f"{node.url}/v1/torrents")

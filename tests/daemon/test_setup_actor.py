@@ -34,7 +34,7 @@ from revaer.daemon.credentials import Credentials, read_credentials, write_crede
 from revaer.daemon.errors import DirectoryUnusable, UsageError
 from revaer.daemon.keys import LocalKey
 from revaer.daemon.setup import SetupActor, SetupTerms
-from tests.daemon.played_config import Played, PlayedConfig
+from tests.daemon.played_config import Played, PlayedConfig, key_facts
 
 AWAY = ConfigUnavailable("the database is away")
 OLD = "rk_old:a-secret-of-an-older-version"
@@ -349,10 +349,28 @@ async def test_a_lost_credentials_file_is_made_again(node: Node) -> None:
         node.file.unlink()
 
     async with node.started():
-        assert node.key == "rk_issued:0123456789"
         (order,) = node.played.asked(IssueKey)
+        assert node.key == f"{order.key_id}:0123456789"
         assert (order.scopes, order.expires_in) == (("admin",), None)
         assert len(node.said("admin_key_made_again")) == 1
+
+
+async def test_a_key_that_was_issued_unheard_does_not_stay(node: Node, autojump_clock: MockClock) -> None:
+    """The answer did not come in time, and the key was made all the same."""
+    node.played.activate()
+
+    def make_unheard(message: ConfigMessage) -> None:
+        if isinstance(message, IssueKey) and node.played.faults[IssueKey]:
+            assert message.key_id is not None
+            node.played.keys[message.key_id] = key_facts(message.key_id)
+
+    node.played.on_request = make_unheard
+    node.played.faults[IssueKey] = [AWAY]
+
+    async with node.started():
+        await trio.sleep(5)
+
+        assert list(node.played.keys) == [node.key.partition(":")[0]]
 
 
 async def test_a_lost_credentials_file_is_made_again_once_the_database_is_back(
