@@ -1,17 +1,18 @@
-"""Hashing one share of the payload. Blocks; belongs into a worker thread, several at a time."""
+"""Hashing the payload share by share. Blocks; belongs into worker threads, several at a time."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from revaer.authoring.merkle import LEAF, merkle_root
 from revaer.authoring.messages import Format, SourceChanged, SourceRefused, WorkAbandoned
-from revaer.authoring.pieces import Share, Span
+from revaer.authoring.pieces import Share, Span, aligned_shares, gapless_shares
 from revaer.authoring.survey import ROOT, FoundFile, Stamp, Survey
 from revaer.confined import opened_directory, opened_file, what_is_wrong
 
@@ -51,6 +52,42 @@ class Work:
     format: Format
     piece_length: int
     is_abandoned: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class HashedShare:
+    """A share with what was found over it, and how many bytes it has."""
+
+    share: Share
+    result: bytes | tuple[SpanHashes, ...]
+    length: int
+
+
+class Shares:
+    """Cuts a payload, however many files it has, in the workers that hash it.
+
+    Args:
+        work: what is hashed.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._is_gapless = work.format is Format.V1
+        self._cut = self._cutting()
+        self._cutter = threading.Lock()
+
+    def hash_next(self) -> HashedShare | None:
+        """Hash a share that nobody has taken; None when there is none. Blocks. Raises: as `hash_gapless`."""
+        with self._cutter:
+            share = next(self._cut, None)
+        if share is None:
+            return None
+        result = hash_gapless(self._work, share) if self._is_gapless else hash_aligned(self._work, share)
+        return HashedShare(share, result, share.length)
+
+    def _cutting(self) -> Iterator[Share]:
+        sizes = [file.size for file in self._work.found.files]
+        yield from (gapless_shares if self._is_gapless else aligned_shares)(sizes, self._work.piece_length)
 
 
 def hash_gapless(work: Work, share: Share) -> bytes:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 import trio
 
 from revaer.authoring.assembly import Hashes, assemble, blank, count_pieces, layer_bytes, piece_bytes
-from revaer.authoring.hashing import SpanHashes, Work, hash_aligned, hash_gapless
+from revaer.authoring.hashing import HashedShare, Shares, SpanHashes, Work
 from revaer.authoring.merkle import file_root
 from revaer.authoring.messages import (
     AuthoringRefusal,
     CreatedFile,
     CreatedTorrent,
     CreateTorrent,
-    Format,
     Recipe,
     SourceRefused,
     WorkAbandoned,
 )
-from revaer.authoring.pieces import Share, aligned_shares, choose_piece_length, gapless_shares
+from revaer.authoring.pieces import choose_piece_length
 from revaer.authoring.progress import Progress
 from revaer.authoring.survey import ROOT, Survey, check_unchanged, survey
 from revaer.selection.messages import SelectFunction
@@ -32,8 +31,6 @@ from revaer.types import METAINFO_BYTES, InfoHash
 log = structlog.get_logger("revaer.authoring")
 
 T = TypeVar("T")
-Hashed: TypeAlias = tuple[Share, "bytes | tuple[SpanHashes, ...]"]
-"""A share with what was found over it."""
 
 
 class Lane(Protocol):
@@ -123,17 +120,15 @@ class Job:
         await bench.looking.run(check_unchanged, found, is_abandoned)
         return await bench.looking.run(_finish, recipe, found, piece_length, hashed, bench.judge)
 
-    async def _hash(self, work: Work) -> list[Hashed]:
-        sizes = [file.size for file in work.found.files]
-        cut = gapless_shares if work.format is Format.V1 else aligned_shares
-        shares = cut(sizes, work.piece_length)
-        hashed: list[Hashed] = []
+    async def _hash(self, work: Work) -> list[HashedShare]:
+        shares = Shares(work)
+        hashed: list[HashedShare] = []
         failures: list[AuthoringRefusal] = []
         async with trio.open_nursery() as nursery:
 
             async def take_shares() -> None:
                 try:
-                    await self._take(work, shares, hashed)
+                    await self._take(shares, hashed)
                 except AuthoringRefusal as error:
                     failures.append(error)
                     nursery.cancel_scope.cancel()
@@ -144,12 +139,11 @@ class Job:
             raise failures[0]
         return hashed
 
-    async def _take(self, work: Work, shares: Iterator[Share], hashed: list[Hashed]) -> None:
+    async def _take(self, shares: Shares, hashed: list[HashedShare]) -> None:
         """Hash one share after the other, as long as there are some that nobody has taken."""
-        hash_share: Callable[[Work, Share], Any] = hash_gapless if work.format is Format.V1 else hash_aligned
-        for share in shares:
-            hashed.append((share, await self._bench.hashing.run(hash_share, work, share)))
-            self._progress.add(share.length)
+        while (done := await self._bench.hashing.run(shares.hash_next)) is not None:
+            hashed.append(done)
+            self._progress.add(done.length)
 
 
 def _check_fits(recipe: Recipe, found: Survey, piece_length: int, judge: Callable[[bytes], InfoHash]) -> None:
@@ -173,7 +167,7 @@ def _refuse_size(recipe: Recipe) -> None:
 
 
 def _finish(
-    recipe: Recipe, found: Survey, piece_length: int, hashed: list[Hashed], judge: Callable[[bytes], InfoHash]
+    recipe: Recipe, found: Survey, piece_length: int, hashed: list[HashedShare], judge: Callable[[bytes], InfoHash]
 ) -> CreatedTorrent:
     """Put everything together."""
     metainfo = assemble(recipe, found, piece_length, _gather(found, piece_length, hashed))
@@ -193,15 +187,15 @@ def _finish(
     )
 
 
-def _gather(found: Survey, piece_length: int, hashed: list[Hashed]) -> Hashes:
+def _gather(found: Survey, piece_length: int, hashed: list[HashedShare]) -> Hashes:
     """Bring what was found over the shares, in whatever order they were hashed, into the order of the files."""
     gapless: list[tuple[int, bytes]] = []
     aligned: list[SpanHashes] = []
-    for share, result in hashed:
-        if isinstance(result, bytes):
-            gapless.append((share.first_piece, result))
+    for done in hashed:
+        if isinstance(done.result, bytes):
+            gapless.append((done.share.first_piece, done.result))
         else:
-            aligned.extend(result)
+            aligned.extend(done.result)
     if gapless:
         return Hashes(b"".join(pieces for _, pieces in sorted(gapless)), (), None)
     aligned.sort(key=lambda one: (one.span.file, one.span.offset))

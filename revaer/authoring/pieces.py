@@ -15,7 +15,7 @@ SHARE_BYTES: Final = 8 * 1024 * 1024
 """How much one share has, about: tens of milliseconds of work."""
 
 SHARE_FILES: Final = 256
-"""How many files one share touches at most."""
+"""How many files one share touches at most, but where a piece of version 1 has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,11 @@ def gapless_shares(sizes: Sequence[int], piece_length: int) -> Iterator[Share]:
             taken = min(room, size - at)
             spans.append(Span(file, at, taken))
             at, room = at + taken, room - taken
+            if len(spans) >= SHARE_FILES:
+                room %= piece_length
             if not room:
-                yield Share(piece, tuple(spans))
-                piece += per_share // piece_length
+                yield (share := Share(piece, tuple(spans)))
+                piece += share.length // piece_length
                 spans, room = [], per_share
     if spans:
         yield Share(piece, tuple(spans))

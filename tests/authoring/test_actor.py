@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import trio
 
 from actors import ActorDown
 from revaer import confined
+from revaer.authoring import hashing as hashing_module
 from revaer.authoring import job as job_module
 from revaer.authoring import progress as progress_module
 from revaer.authoring.actor import AT_ONCE
@@ -156,11 +158,11 @@ async def test_all_workers_hash_one_torrent(tmp_path: Path, turnstile: Turnstile
 async def test_nothing_that_takes_long_runs_on_the_loop(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, version: Format
 ) -> None:
-    """Not looking for files, not hashing, not putting together: each is done by a worker."""
+    """Not looking for files, not cutting, not hashing, not putting together: each is done by a worker."""
     seen: dict[str, set[int]] = {}
 
-    def watched(name: str) -> Callable[..., Any]:
-        real = getattr(job_module, name)
+    def watched(module: ModuleType, name: str) -> Callable[..., Any]:
+        real = getattr(module, name)
 
         def run(*arguments: Any) -> Any:
             seen.setdefault(name, set()).add(threading.get_ident())
@@ -168,10 +170,11 @@ async def test_nothing_that_takes_long_runs_on_the_loop(
 
         return run
 
-    hashed = "hash_gapless" if version is Format.V1 else "hash_aligned"
-    steps = ("survey", "blank", hashed, "check_unchanged", "assemble")
-    for name in steps:
-        monkeypatch.setattr(job_module, name, watched(name))
+    layout = "gapless" if version is Format.V1 else "aligned"
+    steps = dict.fromkeys(("survey", "blank", "check_unchanged", "assemble"), job_module)
+    steps |= dict.fromkeys((f"{layout}_shares", f"hash_{layout}"), hashing_module)
+    for name, module in steps.items():
+        monkeypatch.setattr(module, name, watched(module, name))
     await workshop.make(workshop.write(FILES), format=version)
     assert set(seen) == set(steps)
     assert threading.get_ident() not in set().union(*seen.values())

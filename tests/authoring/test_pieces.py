@@ -74,6 +74,23 @@ def test_aligned_shares_cover_every_byte_once_in_order(sizes: list[int], length:
         assert all(span.offset % length == 0 for span in share.spans)
 
 
+def test_many_small_files_that_lie_end_to_end_are_shared_out_at_the_next_piece() -> None:
+    shares = list(gapless_shares([1024] * 3000, 16 * KIB))
+    assert {len(share.spans) for share in shares[:-1]} == {SHARE_FILES}
+    assert [share.first_piece for share in shares] == [16 * number for number in range(len(shares))]
+
+
+@given(st.lists(st.integers(0, 100), max_size=2000))
+def test_shares_of_many_small_files_begin_where_the_one_before_ends(sizes: list[int]) -> None:
+    length = 16 * KIB
+    shares = list(gapless_shares(sizes, length))
+
+    assert _joined([span for share in shares for span in share.spans]) == _whole(sizes)
+    assert [share.first_piece * length for share in shares] == [
+        sum(share.length for share in shares[:number]) for number in range(len(shares))
+    ]
+
+
 def test_many_small_files_are_shared_out_too() -> None:
     shares = list(aligned_shares([10] * 1000, 16 * KIB))
     assert max(len(share.spans) for share in shares) == SHARE_FILES
