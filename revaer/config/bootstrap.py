@@ -12,16 +12,7 @@ from revaer.config.strict_json import parse_json
 from revaer.config.surroundings import Surroundings
 from revaer.config.validate import apply_patch
 
-__all__ = ["ConfigError", "load_changeset", "load_configuration"]
-
-
-def load_configuration(path: Path | None) -> Configuration:
-    """Read a changeset over the defaults; without a path, the defaults alone. Its secrets are checked and left out.
-
-    Raises:
-        ConfigError: the file cannot be read, is no JSON object, or holds unknown fields or values out of bounds.
-    """
-    return Configuration() if path is None else _load(path, None)[1]
+__all__ = ["ConfigError", "load_changeset"]
 
 
 def load_changeset(path: Path, surroundings: Surroundings | None = None) -> Mapping[str, Any]:
@@ -34,14 +25,11 @@ def load_changeset(path: Path, surroundings: Surroundings | None = None) -> Mapp
     Raises:
         ConfigError: the file cannot be read, is no JSON object, or holds unknown fields or values out of bounds.
     """
-    return _load(path, surroundings)[0]
-
-
-def _load(path: Path, surroundings: Surroundings | None) -> tuple[Mapping[str, Any], Configuration]:
     try:
-        changeset = parse_json(path.read_bytes())
-        return changeset, apply_patch(Configuration(), changeset, surroundings=surroundings)
+        changeset: Mapping[str, Any] = parse_json(path.read_bytes())
+        apply_patch(Configuration(), changeset, surroundings=surroundings)
     except OSError as error:
         raise ConfigError([("", f"cannot be read: {error.strerror or error}")], str(path)) from error
     except ConfigError as error:
         raise ConfigError(error.problems, str(path)) from error
+    return changeset

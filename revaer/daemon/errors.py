@@ -21,7 +21,3 @@ class DirectoryUnusable(DaemonError):
 
 class DirectoryLocked(DaemonError):
     """Another daemon runs on this data directory."""
-
-
-class PortUnavailable(DaemonError):
-    """The API cannot listen where it was told to."""

@@ -12,6 +12,7 @@ from revaer.daemon.translate import engine_settings, secret_names
 from revaer.session.port import EngineSettings
 
 SECRET_SECONDS: Final = 5.0
+"""Within which a secret must be told."""
 
 
 class InForce:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from actors import ActorError, ActorRef
 from revaer.config.documents import FsPolicy
 from revaer.config.messages import ConfigMessage, ConfigSnapshot, ReadSecret
-from revaer.daemon.inforce import InForce
+from revaer.daemon.inforce import SECRET_SECONDS, InForce
 from revaer.fsops.policy import MoveMode, OnConflict, Par2Mode, Paths, Policy
 from revaer.fsops.terms import Settings, SettingsUnavailable
 from revaer.fsops.types import Limits
-
-SECRET_SECONDS: Final = 5.0
 
 
 class FsOpsSettingsReader:

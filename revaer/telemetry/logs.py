@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
 import orjson
@@ -66,11 +65,6 @@ def configure_logs(*, level: str = "info", form: str = "json", stream: TextIO | 
     )
     _adopt_library_logs(LEVELS[level])
     return sink
-
-
-def log_context(**fields: str) -> AbstractContextManager[None]:
-    """Add fields to every line that this task, and what it starts, logs inside the block."""
-    return structlog.contextvars.bound_contextvars(**fields)
 
 
 class _LineLogger:

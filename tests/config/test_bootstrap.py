@@ -5,29 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from revaer.config.bootstrap import ConfigError, load_changeset, load_configuration
-from revaer.config.documents import Configuration
+from revaer.config.bootstrap import ConfigError, load_changeset
 
 
 def written(path: Path, document: object) -> Path:
     path.write_text(json.dumps(document))
     return path
-
-
-def test_without_a_file_the_defaults_hold() -> None:
-    configuration = load_configuration(None)
-
-    assert configuration == Configuration()
-    assert configuration.engine_profile.encryption == "prefer"
-    assert configuration.app_profile.bind_addr == "127.0.0.1"
-
-
-def test_given_fields_replace_defaults(tmp_path: Path) -> None:
-    path = written(tmp_path / "b.json", {"engine_profile": {"listen_interfaces": ["127.0.0.1"], "listen_port": 0}})
-
-    profile = load_configuration(path).engine_profile
-
-    assert (profile.listen_interfaces, profile.listen_port, profile.dht) == (["127.0.0.1"], 0, True)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +32,7 @@ def test_given_fields_replace_defaults(tmp_path: Path) -> None:
 )
 def test_every_refusal_names_its_pointer(tmp_path: Path, document: object, pointer: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        load_configuration(written(tmp_path / "b.json", document))
+        load_changeset(written(tmp_path / "b.json", document))
 
     assert [found for found, _ in refusal.value.problems] == [pointer]
     assert f"{pointer or '/'}: " in str(refusal.value)
@@ -59,7 +42,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     path = written(tmp_path / "b.json", {"engine_profile": {"dht": 1, "lsd": "x"}, "unknown": {}})
 
     with pytest.raises(ConfigError) as refusal:
-        load_configuration(path)
+        load_changeset(path)
 
     assert len(refusal.value.problems) == 3
 
@@ -81,19 +64,18 @@ def test_bytes_that_are_no_document_are_refused(tmp_path: Path, content: str) ->
     path.write_text(content)
 
     with pytest.raises(ConfigError, match="is refused"):
-        load_configuration(path)
+        load_changeset(path)
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.json is refused"):
-        load_configuration(tmp_path / "absent.json")
+        load_changeset(tmp_path / "absent.json")
 
 
-def test_secrets_are_checked_and_left_to_the_changeset(tmp_path: Path) -> None:
+def test_what_holds_is_given_as_it_was_written_and_secrets_are_checked(tmp_path: Path) -> None:
     document = {"secrets": {"proxy-user": "value"}, "engine_profile": {"dht": False}}
     path = written(tmp_path / "b.json", document)
 
-    assert load_configuration(path).engine_profile.dht is False
     assert load_changeset(path) == document
     with pytest.raises(ConfigError) as refusal:
         load_changeset(written(tmp_path / "c.json", {"secrets": {"proxy-user": 7}}))
@@ -102,4 +84,4 @@ def test_secrets_are_checked_and_left_to_the_changeset(tmp_path: Path) -> None:
 
 def test_a_changeset_does_not_end_the_setup(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="/app_profile/mode"):
-        load_configuration(written(tmp_path / "b.json", {"app_profile": {"mode": "active"}}))
+        load_changeset(written(tmp_path / "b.json", {"app_profile": {"mode": "active"}}))

@@ -16,7 +16,7 @@ import trio
 from actors import Bus, Health
 from revaer.events import Event, HealthChanged
 from revaer.security.keys import generate_key
-from revaer.telemetry.logs import LogSettingInvalid, configure_logs, log_context
+from revaer.telemetry.logs import LogSettingInvalid, configure_logs
 from revaer.telemetry.loopwatch import LoopWatch, Stall
 from revaer.telemetry.metrics import Metrics
 from revaer.telemetry.redact import MASK, redact
@@ -42,7 +42,7 @@ def test_line_has_event_level_time_context_and_no_secret() -> None:
     stream = io.StringIO()
     sink = configure_logs(stream=stream)
     key = generate_key()
-    with log_context(request_id="r1"):
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
         structlog.get_logger("x").info("something_done", api_key="abc", note=f"key {key} used", key_id="k")
     structlog.get_logger("x").debug("too_quiet")
     logging.getLogger("library").warning("it said %s", "this")
