@@ -15,6 +15,10 @@ class InvalidAddress(ClientError):
     """The API's address is no usable `http` or `https` URL."""
 
 
+class InvalidName(ClientError):
+    """A name cannot stand in a path of the API; nothing was sent."""
+
+
 class Unreachable(ClientError):
     """No answer came. `refused`: no connection could be made. `ran_out_of_time`: the wait was too long."""
 

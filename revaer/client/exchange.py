@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from revaer.client.errors import InvalidAnswer
+from revaer.client.errors import InvalidAnswer, InvalidName
 from revaer.client.link import Link, problem_of
 
 
@@ -56,7 +56,14 @@ def decode(response: httpx.Response) -> Any:
 
 
 def place(*steps: str) -> str:
-    """Write a path; each step stays in its place, whatever characters it has."""
+    """Write a path; each step stays in its place, whatever characters it has.
+
+    Raises:
+        InvalidName: a step that no URL can have in its place.
+    """
+    for step in steps:
+        if step in ("", ".", ".."):
+            raise InvalidName(f"{step!r} is no name that the API can be asked for")
     return "".join(f"/{quote(step, safe='')}" for step in steps)
 
 

@@ -159,11 +159,17 @@ def describe(error: Exception, timeout: float) -> str:
         case httpx.TimeoutException():
             return f"it took longer than {timeout:g} s"
         case httpx.ConnectError():
-            return "nothing listens there" if "refused" in _root(error).lower() else f"cannot connect: {_root(error)}"
+            return describe_connect(error)
         case httpx.RemoteProtocolError():
             return f"the connection broke: {error}"
         case _:
             return f"the connection broke: {_root(error)}"
+
+
+def describe_connect(error: Exception) -> str:
+    """Say why no connection was made, in words for people."""
+    reason = _root(error)
+    return "nothing listens there" if "refused" in reason.lower() else f"cannot connect: {reason}"
 
 
 def _root(error: BaseException) -> str:

@@ -194,6 +194,17 @@ class Component:
     reason: str
     since: str
 
+    @classmethod
+    def read(cls, value: object, name: str | None = None) -> Component:
+        """Read a component; `name` says which it is where the document does not. Raises InvalidAnswer."""
+        document = documents.as_document(value, "the component" if name is None else f"component {name}")
+        return cls(
+            name=documents.text(document, "component") if name is None else name,
+            state=documents.text(document, "state"),
+            reason=documents.optional_text(document, "reason") or "",
+            since=documents.optional_text(document, "since") or "",
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -210,7 +221,7 @@ class Health:
         parts = documents.as_document(document.get("components") or {}, "`components`")
         return cls(
             status=documents.text(document, "status"),
-            components=tuple(_component(name, part) for name, part in parts.items()),
+            components=tuple(Component.read(part, name) for name, part in parts.items()),
             document=document,
         )
 
@@ -218,13 +229,3 @@ class Health:
     def serving(self) -> bool:
         """Whether the daemon does its work, perhaps not all of it."""
         return self.status in SERVING
-
-
-def _component(name: str, value: object) -> Component:
-    document = documents.as_document(value, f"component {name}")
-    return Component(
-        name=name,
-        state=documents.text(document, "state"),
-        reason=documents.optional_text(document, "reason") or "",
-        since=str(document.get("since") or ""),
-    )

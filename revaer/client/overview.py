@@ -111,7 +111,7 @@ class Dashboard:
             upload_limit=documents.optional_whole(limits, "upload_bps"),
             volumes=tuple(map(Volume.read, documents.as_sequence(document.get("volumes"), "`volumes`"))),
             status=documents.text(health, "status"),
-            troubles=tuple(map(_trouble, documents.as_sequence(health.get("components") or [], "`components`"))),
+            troubles=tuple(map(Component.read, documents.as_sequence(health.get("components") or [], "`components`"))),
             guardrails=tuple(documents.text(documents.as_document(one, "the guard rail"), "message") for one in rails),
             failures=tuple(map(FailedTorrent.read, documents.as_sequence(document.get("failures"), "`failures`"))),
             document=document,
@@ -157,13 +157,3 @@ class DirectoryPage:
         rows = documents.as_sequence(document.get("entries"), "`entries`")
         path, following = (documents.optional_text(document, name) for name in ("path", "next"))
         return cls(path, tuple(map(Entry.read, rows)), following, document)
-
-
-def _trouble(value: object) -> Component:
-    document = documents.as_document(value, "the component")
-    return Component(
-        name=documents.text(document, "component"),
-        state=documents.text(document, "state"),
-        reason=documents.optional_text(document, "reason") or "",
-        since=documents.optional_text(document, "since") or "",
-    )

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias, cast
 
+import httpx
 import trio
 import trio_websocket
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
@@ -14,7 +15,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnec
 from revaer.client import documents
 from revaer.client.documents import Document
 from revaer.client.errors import InvalidAnswer, Problem, Unreachable
-from revaer.client.link import Link, problem_document
+from revaer.client.link import Link, describe_connect, problem_of
 
 MESSAGE_BYTES: Final = 64 * 1024 * 1024
 """The largest message that is taken. The daemon's have about 64 KB, unless one torrent alone has more."""
@@ -64,7 +65,7 @@ class Wire:
                 reason = f"no answer within {self._link.timeout:g} s"
                 raise Unreachable(address, reason, ran_out_of_time=True) from error
             if isinstance(error, OSError):
-                raise Unreachable(address, _describe(error), refused=True) from error
+                raise Unreachable(address, describe_connect(error), refused=True) from error
             if isinstance(error, trio.BrokenResourceError):
                 raise Unreachable(address, f"no encrypted connection: {error.__cause__ or error}") from error
             raise
@@ -181,23 +182,4 @@ async def _connect(link: Link) -> Stream:
 
 
 def _refusal(error: ConnectionRejected) -> Problem:
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in error.headers or ()}
-    try:
-        document = json.loads(error.body or b"")
-    except ValueError:
-        document = None
-    fields = document if isinstance(document, dict) else {}
-    after = headers.get("retry-after", "")
-    told = problem_document(fields, error.status_code, headers.get("x-request-id", ""))
-    return Problem(told, retry_after=float(after) if after.isascii() and after.isdigit() else None)
-
-
-def _describe(error: OSError) -> str:
-    inner: BaseException = error
-    while (deeper := inner.__cause__) is not None:
-        inner = deeper
-    if isinstance(inner, BaseExceptionGroup):
-        inner = inner.exceptions[0]
-    if isinstance(inner, ConnectionRefusedError):
-        return "nothing listens there"
-    return f"cannot connect: {getattr(inner, 'strerror', None) or inner}"
+    return problem_of(httpx.Response(error.status_code, headers=error.headers or (), content=error.body or b""))

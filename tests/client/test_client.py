@@ -12,6 +12,7 @@ from revaer.client import (
     InvalidAddress,
     InvalidAnswer,
     InvalidKey,
+    InvalidName,
     InvalidParam,
     ListQuery,
     MalformedId,
@@ -128,6 +129,14 @@ async def test_an_id_cannot_leave_its_place_in_the_path(api: FakeApi, client: Cl
         await client.get("../../health?x=1")
 
     assert api.requests[0].path == "/v1/torrents/..%2F..%2Fhealth%3Fx%3D1"
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+async def test_a_name_that_no_path_can_have_is_not_asked_for(api: FakeApi, client: Client, name: str) -> None:
+    with pytest.raises(InvalidName):
+        await client.labels.remove("tags", name)
+
+    assert api.requests == []
 
 
 async def test_metrics_are_text(client: Client) -> None:

@@ -146,7 +146,7 @@ REFUSED = [
         (window(days=days), "/engine_profile/alt_speed/schedule/0/days/0")
         for days in (["Mon"], [0], ["monday"], [None])
     ),
-    *((tag(text), f"/label_policies/tags/{text}") for text in ("", "a,b", " a", "a ", "x" * 129, "a\nb")),
+    *((tag(text), f"/label_policies/tags/{text}") for text in ("", ".", "..", "a,b", " a", "a ", "x" * 129, "a\nb")),
     *((fs("umask", text), "/fs_policy/umask") for text in ("", "22", "888", "4755", "0o22", "-022", "00022")),
     *((fs("owner", text), "/fs_policy/owner") for text in ("", "-x", "Media", "a b", "-1", "1" * 11, "a:b")),
     *(

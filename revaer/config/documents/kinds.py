@@ -136,6 +136,8 @@ def _zone(text: str) -> str:
 def _label(text: str) -> str:
     if "," in text or text != text.strip():
         raise ValueError("must not have commas, or spaces around it")
+    if text in (".", ".."):
+        raise ValueError("must be more than dots: no URL could name it")
     return _clean(text)
 
 
