@@ -88,6 +88,17 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(revaer: Revaer, api: F
     assert json.loads(result.out) == next(iter(api.torrents.values()))
 
 
+def test_a_default_of_the_node_can_be_refused(revaer: Revaer, api: FakeApi) -> None:
+    revaer("add", MAGNET, "--no-sequential", "--no-super-seeding", "--no-auto-managed")
+
+    assert api.requests[0].body == {
+        "magnet": MAGNET,
+        "sequential": False,
+        "super_seeding": False,
+        "auto_managed": False,
+    }
+
+
 def test_every_option_reaches_the_api_under_its_name(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:
     options = (
         "--id 0190f0b0-0000-7000-8000-000000000000 --name N --comment C --download-dir dl --storage-mode allocate"
