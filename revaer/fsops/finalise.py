@@ -13,7 +13,7 @@ from revaer.fsops.errors import FsOpsError
 from revaer.fsops.layout import numbered
 from revaer.fsops.policy import MoveMode
 from revaer.fsops.publish import rename_new
-from revaer.fsops.record import Artifact, JobState, Origin, Placed, Replaced
+from revaer.fsops.record import Artifact, JobState, Origin, Placed, Replaced, Stamp
 from revaer.fsops.run import Run, StepResult
 from revaer.fsops.tree import Kind
 from revaer.fsops.watch import Watch
@@ -40,10 +40,10 @@ def finalise(run: Run, watch: Watch) -> StepResult:
 
 
 def _remove_sources(run: Run, watch: Watch, artifact: Artifact) -> str:
-    """Delete each source file once the published one is known to be as good."""
+    """Delete the source files, once every published one was looked at, whose published one is known to be as good."""
     root = artefact.content_root(run.places.library, artifact)
-    removed, kept = 0, 0
-    touched: set[Path] = set()
+    doomed: list[tuple[Path, Path, Placed]] = []
+    kept = removed = 0
     for target, placed in sorted(run.record.placed.items()):
         watch.check()
         if placed.origin is not Origin.SOURCE:
@@ -54,14 +54,27 @@ def _remove_sources(run: Run, watch: Watch, artifact: Artifact) -> str:
         except FileNotFoundError:
             continue
         if before.stamp == placed.was and _is_as_good(run, watch, root / target, target, placed, before):
+            doomed.append((source, root / target, placed))
+        else:
+            kept += 1
+    for source, published, placed in doomed:
+        watch.check()
+        # Others took time to look at.
+        if _has(source, placed.was) and _has(published, placed.stamp):
             run.tools.disk.unlink(source)
-            touched.add(source.parent)
             removed += 1
         else:
             kept += 1
-    for directory in sorted(touched):
+    for directory in sorted({source.parent for source, _, _ in doomed}):
         run.tools.disk.sync_path(directory, directory=True)
     return f"{removed} sources removed" + (f", {kept} that changed meanwhile kept" if kept else "")
+
+
+def _has(path: Path, stamp: Stamp) -> bool:
+    try:
+        return tree.look(path).stamp == stamp
+    except FileNotFoundError:
+        return False
 
 
 def _is_as_good(run: Run, watch: Watch, published: Path, target: str, placed: Placed, source: tree.Entry) -> bool:

@@ -223,6 +223,43 @@ def test_copy_that_is_not_like_its_source_does_not_let_it_be_deleted(world: Worl
     assert "2 that changed meanwhile kept" in {each.name: each.detail for each in report.steps}[StepName.FINALISE]
 
 
+def test_no_source_is_deleted_before_all_are_verified(world: World) -> None:
+    job = world.torrent(FILES)
+    disk = OtherVolume(world.library)
+    hashed: list[int] = []
+
+    def note(step: StepName, done: int, _total: int) -> None:
+        if step is StepName.FINALISE:
+            hashed.append(done)
+
+    def cancelled() -> bool:
+        return bool(hashed) and hashed[-1] > max(map(len, FILES.values()))
+
+    policy = Policy(move_mode=MoveMode.MOVE)
+    before = look_at(world.downloads)
+    report = world.with_disk(disk).run(job, policy, on_progress=note, cancelled=cancelled)
+
+    assert report.state is JobState.CANCELLED
+    assert look_at(world.downloads) == before
+    assert world.with_disk(disk).run(job, policy).state is JobState.COMPLETED
+    assert [path for path in world.downloads.rglob("*") if path.is_file()] == []
+
+
+def test_source_whose_published_file_changes_while_others_are_verified_is_kept(world: World) -> None:
+    job = world.torrent(FILES)
+
+    def meddle(step: StepName, done: int, _total: int) -> None:
+        if step is StepName.FINALISE and done > max(map(len, FILES.values())):
+            for path in FILES:
+                (world.library / "Show" / path).write_bytes(b"changed")
+
+    disk = OtherVolume(world.library)
+    report = world.with_disk(disk).run(job, Policy(move_mode=MoveMode.MOVE), on_progress=meddle)
+
+    assert report.error is None
+    assert {path: (world.downloads / "Show" / path).read_bytes() for path in FILES} == FILES
+
+
 def test_file_that_shrinks_while_it_is_copied_fails_and_leaves_no_part(world: World) -> None:
     job = world.torrent(FILES)
 
