@@ -122,7 +122,13 @@ class ThrottleSettingsReader:
         if self._last is None or self._last[0] is not snapshot:
             # Labels come by the thousand: they are translated once per revision.
             self._last = snapshot, throttle_settings(snapshot, bind=self._bind(snapshot))
-        return replace(self._last[1], unlimited_keys=unlimited_keys(snapshot.keys, self._clock()))
+        settings = self._last[1]
+        keys = unlimited_keys(snapshot.keys, self._clock())
+        if keys != settings.unlimited_keys:
+            settings = replace(settings, unlimited_keys=keys)
+            self._last = snapshot, settings
+        # The same object as long as nothing changed: what was decided by it is remembered.
+        return settings
 
 
 def own_goal(descriptor: Descriptor, /) -> Goal:

@@ -18,7 +18,7 @@ from revaer.throttle.agenda import Agenda
 from revaer.throttle.bell import Bell
 from revaer.throttle.book import Book, Entry
 from revaer.throttle.cleanup import CleanupDecision, Verdict
-from revaer.throttle.facts import SeedingFacts
+from revaer.throttle.facts import UNKNOWN, SeedingFacts
 from revaer.throttle.messages import LimitsUnavailable, TorrentExplanation, UnlistedTorrent
 from revaer.throttle.policies import Aims, Remembered, aims_of, limits_of
 from revaer.throttle.ports import GoalReader, Session
@@ -207,6 +207,9 @@ class Enforcer:
             self._hold(torrent_id, cleanup)
         elif goal.stop:
             # Its state will tell when it has stopped.
+            self._rest(torrent_id, self._timing.again)
+        elif UNKNOWN in (facts.complete, facts.seconds):
+            # Nothing may ever be heard of an idle torrent, so it is asked about again.
             self._rest(torrent_id, self._timing.again)
         else:
             left = aims.seconds_left(facts)

@@ -171,10 +171,19 @@ async def test_a_key_that_expires_stops_counting_without_a_new_revision() -> Non
         assert (await read()).unlimited_keys == ()
 
 
-async def test_a_revision_is_translated_once() -> None:
+async def test_settings_are_the_same_object_until_something_changes() -> None:
+    """What the governor decided by them is remembered with them."""
     played, _ = _played()
-    async with reader(played, [100.0]) as read:
-        assert (await read()).labels is (await read()).labels
+    played.keys = {"rk_a": key_facts("rk_a", expires_at=150.0)}
+    now = [100.0]
+    async with reader(played, now) as read:
+        first = await read()
+        assert await read() is first
+        now[0] = 151.0
+        second = await read()
+        assert second is not first
+        assert second.labels is first.labels, "a revision is translated once"
+        assert await read() is second
 
 
 @pytest.mark.parametrize(("ratio", "seconds"), [(None, None), (0.0, None), (1.5, 0), (None, 3600)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from trio.testing import MockClock
@@ -64,6 +65,23 @@ async def test_guess_that_runs_ahead_stops_nobody(running_node: Node, clock: Moc
 
     assert len(node.session.stopped) == 1
     assert node.session.calls.count("seeding_facts") == 2
+
+
+@pytest.mark.parametrize("unknown", [{"complete": UNKNOWN}, {"seconds": UNKNOWN}])
+async def test_torrent_of_which_nothing_is_known_for_a_while_is_asked_about_again(
+    running_node: Node, clock: MockClock, unknown: dict[str, Any]
+) -> None:
+    node = running_node
+    node.adopt(goal=Goal(seconds=3600))
+    node.session.add(make_view(1, seeding_seconds=3600))
+    known = SeedingFacts(ONE, TorrentState.SEEDING, complete=True, ratio=0.1, seconds=3600)
+    node.session.facts[ONE] = replace(known, **unknown)
+    await node.settled(5.0)
+    assert node.session.stopped == []
+    node.session.facts[ONE] = known
+    await node.settled(15.0)
+
+    assert [key for key, _ in node.session.stopped] == [ONE]
 
 
 async def test_seeding_time_counts_across_restarts_of_everybody(node: Node, clock: MockClock) -> None:
