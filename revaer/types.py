@@ -21,6 +21,9 @@ import msgspec
 TorrentId = NewType("TorrentId", str)
 """Our identity of a torrent: the canonical text of a UUIDv7. It never changes."""
 
+NODE: Final = "local"
+"""How the database names this node: rows of several nodes may lie in one table."""
+
 ByteRate = NewType("ByteRate", int)
 """Bytes per second."""
 

@@ -13,6 +13,7 @@ import orjson
 from revaer.api.call import Reply
 from revaer.api.errors import NotReady
 from revaer.database.messages import Database, DatabaseError, Row
+from revaer.types import NODE
 
 KEPT_SECONDS: Final = 86_400.0
 PART_BYTES: Final = 1024 * 1024
@@ -22,7 +23,6 @@ _WITHIN: Final = 5.0
 _KEEP_WITHIN: Final = 15.0
 _TRIES: Final = 3
 _PRUNED_AT_ONCE: Final = 200
-_NODE: Final = "local"
 
 _INSERT: Final = """
 INSERT INTO idempotency_keys (node, owner, route, key, digest, seed, made_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -150,9 +150,9 @@ class StoredAnswers:
         try:
             for _ in range(_TRIES):
                 seed = uuid.uuid4()
-                if await self._database.fetch(_INSERT, _NODE, *name, digest, seed, _moment(now), within=_WITHIN):
+                if await self._database.fetch(_INSERT, NODE, *name, digest, seed, _moment(now), within=_WITHIN):
                     return Unfinished(seed, now, is_new=True)
-                rows = await self._database.fetch(_SELECT, _NODE, *name, within=_WITHIN)
+                rows = await self._database.fetch(_SELECT, NODE, *name, within=_WITHIN)
                 if rows and rows[0]["made_at"] > _moment(now - KEPT_SECONDS):
                     return await self._read(rows[0], digest)
                 if rows:
@@ -185,7 +185,7 @@ class StoredAnswers:
     async def usage(self) -> Mapping[str, Usage]:
         """See `KeptAnswers.usage`."""
         try:
-            rows = await self._database.fetch(_USAGE, _NODE)
+            rows = await self._database.fetch(_USAGE, NODE)
         except DatabaseError as error:
             raise _away(error) from error
         return {row["owner"]: Usage(row["answers"], row["bytes"]) for row in rows}

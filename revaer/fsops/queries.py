@@ -5,9 +5,6 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-NODE: Final = "local"
-"""The node that the jobs of this daemon belong to."""
-
 
 def _load(name: str) -> str:
     return files("revaer.fsops").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")

@@ -12,11 +12,10 @@ from typing import Final
 
 from revaer.database.messages import Database, Row
 from revaer.fsops import queries
-from revaer.fsops.queries import NODE
 from revaer.fsops.rows import Ending, StoredJob, pack_ending, read_job
 from revaer.fsops.views import JobState
 from revaer.fsops.wishes import Wish
-from revaer.types import TorrentId
+from revaer.types import NODE, TorrentId
 
 _LOAD_WITHIN: Final = 20.0
 

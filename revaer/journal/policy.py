@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from revaer.pauses import doubling
+
 CLOSE_ENOUGH: Final = 0.001
 """Seconds that nobody waits for: the clock may not even tell them apart."""
 
@@ -100,4 +102,4 @@ class Timing:
 
     def backoff(self, failures: int) -> float:
         """Return the pause after so many failures in a row, counted from 1."""
-        return float(min(self.retry_longest, self.retry_first * 2.0 ** min(failures - 1, 30)))
+        return doubling(failures, self.retry_first, self.retry_longest)

@@ -9,9 +9,6 @@ from typing import Final
 from revaer.journal.entries import Entry
 from revaer.journal.messages import Gap, Selection
 
-NODE: Final = "local"
-"""The node that the journal of this daemon belongs to."""
-
 
 def _load(name: str) -> str:
     return files("revaer.journal").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")

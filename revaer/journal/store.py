@@ -9,8 +9,7 @@ from revaer.database.messages import Database, Row, Transaction
 from revaer.journal import queries
 from revaer.journal.backlog import Batch
 from revaer.journal.messages import END_OF_EPOCH, Gap, JournaledEvent, Selection
-from revaer.journal.queries import NODE
-from revaer.types import EventId, TorrentId
+from revaer.types import NODE, EventId, TorrentId
 
 PAGE_BYTES: Final = 1024 * 1024
 """How many bytes of envelopes one page has at most; a longer one comes alone."""

@@ -26,7 +26,8 @@ from revaer.database.messages import Database, DatabaseError, DatabaseUnavailabl
 from revaer.resume.atomic import write_files
 from revaer.resume.disk import Disk, Lane, promptly
 from revaer.resume.problems import Problems
-from revaer.resume.queries import NODE, TRANSACTION_STATUS, UNDO_INSERTS, UNDO_UPDATES
+from revaer.resume.queries import TRANSACTION_STATUS, UNDO_INSERTS, UNDO_UPDATES
+from revaer.types import NODE
 
 log = structlog.get_logger(__name__)
 

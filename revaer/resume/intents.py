@@ -49,7 +49,8 @@ from revaer.resume.messages import (
     UpdateIntent,
     UpdateIntents,
 )
-from revaer.resume.queries import DELETE_INTENTS, INSERT_INTENTS, NODE, UPDATE_INTENTS, columns
+from revaer.resume.queries import DELETE_INTENTS, INSERT_INTENTS, UPDATE_INTENTS, columns
+from revaer.types import NODE
 
 log = structlog.get_logger(__name__)
 

@@ -8,9 +8,7 @@ from typing import Final
 
 from revaer.resume.documents import encode_removing
 from revaer.resume.messages import Intent
-
-NODE: Final = "local"
-"""The node that the intents of this daemon belong to."""
+from revaer.types import NODE
 
 
 def _load(name: str) -> str:

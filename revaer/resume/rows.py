@@ -9,8 +9,8 @@ from revaer.database.messages import Database, Row
 from revaer.resume.disk import Lane
 from revaer.resume.documents import Stored, read_row
 from revaer.resume.errors import UnreadableDocument
-from revaer.resume.queries import IDS_OF_INTENTS, INTENTS_BY_ID, NODE
-from revaer.types import TorrentId
+from revaer.resume.queries import IDS_OF_INTENTS, INTENTS_BY_ID
+from revaer.types import NODE, TorrentId
 
 PAGE: Final = 250
 _WITHIN: Final = 20.0
