@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import assert_never
 
 import trio
@@ -17,7 +16,7 @@ from revaer.throttle.cap_keeper import CapKeeper
 from revaer.throttle.enforcer import Enforcer
 from revaer.throttle.follower import Follower
 from revaer.throttle.limit_keeper import LimitKeeper, Outlets
-from revaer.throttle.messages import ApplyNow, ExplainTorrent, ReadGuardrails, ReadLimits, ThrottleMessage
+from revaer.throttle.messages import ApplyNow, ReadGuardrails, ReadLimits, ThrottleMessage
 from revaer.throttle.ports import GoalReader, Session, SettingsReader, no_goal
 from revaer.throttle.problems import Problems
 from revaer.throttle.timing import Timing
@@ -120,8 +119,6 @@ class ThrottleGovernor(Actor[ThrottleMessage]):
                 return answer(message, self._alarms.present)
             case ApplyNow():
                 return later(message, self._limits.apply_now)
-            case ExplainTorrent(torrent_id=torrent_id):
-                return later(message, partial(self._enforcer.explain, torrent_id))
             case _:
                 assert_never(message)
 

@@ -19,8 +19,7 @@ from revaer.throttle.bell import Bell
 from revaer.throttle.book import Book, Entry
 from revaer.throttle.cleanup import CleanupDecision, Verdict
 from revaer.throttle.facts import UNKNOWN, SeedingFacts
-from revaer.throttle.messages import LimitsUnavailable, TorrentExplanation, UnlistedTorrent
-from revaer.throttle.policies import Aims, Remembered, aims_of, limits_of
+from revaer.throttle.policies import Aims, Remembered, aims_of
 from revaer.throttle.ports import GoalReader, Session
 from revaer.throttle.problems import Problems
 from revaer.throttle.settings import ThrottleSettings
@@ -103,25 +102,6 @@ class Enforcer:
             if settings is not None:
                 await self._round(settings)
             await trio.sleep(self._timing.look)
-
-    async def explain(self, torrent_id: TorrentId) -> TorrentExplanation:
-        """Decide about one torrent as if its time had come, and do nothing.
-
-        Raises:
-            UnlistedTorrent: it is not in the catalogue.
-            LimitsUnavailable: no configuration, or no session to ask.
-        """
-        try:
-            settings = await self._refresh()
-            facts = (await self._session.seeding_facts((torrent_id,))).get(torrent_id)
-            payload = await self._session.payload_facts(torrent_id) if facts is not None else None
-        except ActorError as error:
-            raise LimitsUnavailable(str(error)) from error
-        entry = self._book.get(torrent_id)
-        if entry is None or facts is None or payload is None:
-            raise UnlistedTorrent(torrent_id)
-        aims, limits = self._aims(entry, settings), limits_of(entry.view.descriptor, settings)
-        return TorrentExplanation(torrent_id, limits, facts, aims.goal(facts), aims.cleanup(facts, payload), payload)
 
     def _note(self, torrent_ids: Iterable[TorrentId]) -> None:
         self._fresh.update(dict.fromkeys(torrent_ids))

@@ -6,64 +6,23 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from actors import Refused, Request
-from revaer.throttle.cleanup import Cleanup, CleanupDecision, Verdict
-from revaer.throttle.errors import (
-    InvalidCap,
-    InvalidGoal,
-    InvalidInstant,
-    InvalidWindow,
-    ThrottleError,
-    UnknownTimeZone,
-)
-from revaer.throttle.facts import UNKNOWN, PayloadFacts, SeedingFacts, Unknown
-from revaer.throttle.goals import Goal, GoalDecision
-from revaer.throttle.guardrails import GUARDRAILS, Violation
-from revaer.throttle.labels import LabelPolicy, Labels
-from revaer.throttle.resolution import UNSET, Caps, Limit, Limits, Rates
-from revaer.throttle.schedule import Window, active_window, next_change
-from revaer.throttle.settings import AltSpeed, ThrottleSettings
-from revaer.types import TorrentId
+from revaer.throttle.guardrails import Violation
+from revaer.throttle.resolution import UNSET, Limit, Limits, Rates
+from revaer.throttle.schedule import Window
 
 __all__ = [
-    "GUARDRAILS",
-    "UNKNOWN",
-    "AltSpeed",
     "ApplyNow",
-    "Caps",
-    "Cleanup",
-    "CleanupDecision",
     "EffectiveLimits",
     "EngineLimits",
-    "ExplainTorrent",
-    "Goal",
-    "GoalDecision",
-    "InvalidCap",
-    "InvalidGoal",
-    "InvalidInstant",
-    "InvalidWindow",
-    "LabelPolicy",
-    "Labels",
     "Limit",
     "Limits",
     "LimitsUnavailable",
-    "PayloadFacts",
-    "Rates",
     "ReadGuardrails",
     "ReadLimits",
-    "SeedingFacts",
-    "ThrottleError",
     "ThrottleMessage",
     "ThrottleRefusal",
-    "ThrottleSettings",
-    "TorrentExplanation",
-    "Unknown",
-    "UnknownTimeZone",
-    "UnlistedTorrent",
-    "Verdict",
     "Violation",
     "Window",
-    "active_window",
-    "next_change",
 ]
 
 
@@ -79,14 +38,6 @@ class LimitsUnavailable(ThrottleRefusal):
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
-
-
-class UnlistedTorrent(ThrottleRefusal):
-    """The governor knows no torrent of this id."""
-
-    def __init__(self, torrent_id: TorrentId) -> None:
-        super().__init__(f"no torrent {torrent_id}")
-        self.torrent_id = torrent_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,27 +83,6 @@ class EffectiveLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class TorrentExplanation:
-    """Why a torrent has its caps, and why it goes on seeding or not.
-
-    Attributes:
-        torrent_id: the torrent.
-        limits: its own caps, within the global ones.
-        facts: how far it has come, fresh from the session.
-        goal: what its seeding goal says.
-        cleanup: what its clean-up says.
-        payload: what a look at its files found.
-    """
-
-    torrent_id: TorrentId
-    limits: Limits
-    facts: SeedingFacts
-    goal: GoalDecision
-    cleanup: CleanupDecision
-    payload: PayloadFacts
-
-
-@dataclass(frozen=True, slots=True)
 class ReadLimits(Request[EffectiveLimits]):
     """Ask for the global limits as they are known now."""
 
@@ -170,14 +100,4 @@ class ReadGuardrails(Request[tuple[Violation, ...]]):
     """Ask which guard rails are tripped now."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainTorrent(Request[TorrentExplanation]):
-    """Ask which rules decide about a torrent, with fresh facts. Changes nothing.
-
-    Raises (at the asker): UnlistedTorrent, LimitsUnavailable (no configuration or no session to ask).
-    """
-
-    torrent_id: TorrentId
-
-
-ThrottleMessage: TypeAlias = ReadLimits | ApplyNow | ReadGuardrails | ExplainTorrent
+ThrottleMessage: TypeAlias = ReadLimits | ApplyNow | ReadGuardrails

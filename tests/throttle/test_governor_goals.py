@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from revaer.throttle.cleanup import Cleanup, Verdict
+from revaer.throttle.cleanup import Cleanup
 from revaer.throttle.facts import UNKNOWN, PayloadFacts, SeedingFacts
 from revaer.throttle.goals import Goal
 from revaer.throttle.labels import LabelPolicy, Labels
-from revaer.throttle.messages import ExplainTorrent, LimitsUnavailable, UnlistedTorrent
-from revaer.throttle.resolution import Caps
 from revaer.throttle.settings import ThrottleSettings
 from revaer.types import TorrentState
 from tests.throttle.node import GOOD, SESSION_DOWN, Away, Node, make_view, torrent_id
@@ -370,57 +368,3 @@ class TestCleanup:
         await node.settled(node.timing.again + 1.0)
 
         assert [key for key, _, _ in node.session.removed] == [ONE]
-
-
-class TestExplain:
-    async def test_every_rule_is_named(self, running_node: Node, clock: MockClock) -> None:
-        node = running_node
-        node.adopt(
-            goal=Goal(seconds=7200),
-            labels=Labels(
-                categories={"films": LabelPolicy(Caps(1000), cleanup=Cleanup(9.0))},
-                tags={"hd": LabelPolicy(goal=Goal(ratio=4.0))},
-            ),
-        )
-        node.session.add(make_view(1, ratio=1.5, seeding_seconds=60, category="films", tags=("hd",), max_upload_bps=7))
-        await node.settled()
-        found = await node.ask(ExplainTorrent(ONE))
-
-        assert (found.limits.download.rule, found.limits.upload.rule) == ('category "films"', "request")
-        assert found.goal.explain == (
-            'ratio 1.5 has not reached 4 (tag "hd"); seeding time 60 s has not reached 7200 s (global)'
-        )
-        assert (found.cleanup.verdict, found.cleanup.rule) == (Verdict.KEEP, "not_reached")
-        assert node.session.stopped == []
-        assert node.session.removed == []
-
-    async def test_held_clean_up_says_what_is_missing(self, running_node: Node, clock: MockClock) -> None:
-        node = running_node
-        node.session.payloads[ONE] = PayloadFacts(readable=False, detail="/films/a.mkv: Permission denied")
-        node.adopt(labels=cleaning(2.0, data=True))
-        node.session.add(make_view(1, ratio=2.5, category="films"))
-        await node.settled(2.0)
-        found = await node.ask(ExplainTorrent(ONE))
-
-        assert found.cleanup.verdict is Verdict.HOLD
-        assert "Permission denied" in found.cleanup.explain
-        assert found.payload.readable is False
-
-    async def test_unlisted_torrent_is_refused(self, running_node: Node, clock: MockClock) -> None:
-        with pytest.raises(UnlistedTorrent) as caught:
-            await running_node.ask(ExplainTorrent(TWO))
-
-        assert caught.value.torrent_id == TWO
-
-    @pytest.mark.parametrize("call", ["seeding_facts", "payload_facts"])
-    async def test_without_a_session_it_is_refused(self, running_node: Node, clock: MockClock, call: str) -> None:
-        running_node.session.add(make_view(1))
-        running_node.session.faults[call] = SESSION_DOWN
-        with pytest.raises(LimitsUnavailable, match="session is down"):
-            await running_node.ask(ExplainTorrent(ONE))
-
-    async def test_without_a_configuration_it_is_refused(self, running_node: Node, clock: MockClock) -> None:
-        running_node.session.add(make_view(1))
-        running_node.config_fault = Away("no configuration")
-        with pytest.raises(LimitsUnavailable, match="no configuration"):
-            await running_node.ask(ExplainTorrent(ONE))
