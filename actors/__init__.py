@@ -1,7 +1,8 @@
 """The actor engine: supervision, mailboxes, bus, health.
 
 It knows nothing of torrents or HTTP. If you look for the running actors: the actors live in `revaer/*/actor.py`,
-and `ls revaer/*/actor.py` lists them.
+and `ls revaer/*/actor.py` lists them; two small ones that take no messages are in `revaer/daemon/setup.py` and
+`revaer/daemon/following.py`.
 """
 
 from actors.actor import Actor, Context
