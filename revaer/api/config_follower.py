@@ -41,7 +41,7 @@ class ConfigFollower:
             await self._read()
 
     async def run(self) -> None:
-        """Follow until the bus closes."""
+        """Follow until cancelled."""
         with self._bus.subscribe("api settings", capacity=BUFFER, wants=_is_settings) as events:
             await self._read()
             async for _ in events:

@@ -119,7 +119,7 @@ class ReadModel:
         return self._counts
 
     async def run(self) -> None:
-        """Follow the session until the bus closes."""
+        """Follow the session until cancelled."""
         is_open = True
         while is_open:
             with self._bus.subscribe("readmodel", capacity=BUFFER) as events:
