@@ -107,13 +107,19 @@ class Loader:
         self._problems = problems
         self._quarantine = quarantine
         self._triage = Triage(quarantine, problems)
+        self._asked = 0
         self._patience = PATIENCE
 
     async def everything(self) -> Recovery:
-        """Load every intent and record of this node."""
+        """Load every intent and record of this node.
+
+        When somebody asks again meanwhile, nobody waits for this answer any more. The mark of a clean stop is left to
+        the last one that asks: no engine runs before that is answered.
+        """
+        self._asked += 1
+        asked = self._asked
         async with self._gate:
             await self._drain_copies()
-            clean = await self._consume_marker()
             found_rows: list[Rows | None] = []
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read_rows, found_rows)
@@ -123,6 +129,7 @@ class Loader:
             if found.is_complete:
                 await self._clear_orphans(directory, found, rows or {})
             torrents = await self._with_records(found, directory.records)
+            clean = asked == self._asked and await self._consume_marker()
         log.info("intents_loaded", torrents=len(torrents), clean=clean, from_copies=not found.is_complete)
         return Recovery(torrents, clean=clean, from_copies=not found.is_complete)
 

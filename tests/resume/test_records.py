@@ -13,6 +13,7 @@ from actors import ActorDown, RequestExpired
 from revaer.resume.disk import PosixDisk
 from revaer.resume.messages import FlushRecords, ForgetIntent, MarkClean, PersistIntent, SaveRecord, StoreUnavailable
 from revaer.resume.problems import Problems
+from revaer.resume.queries import IDS_OF_INTENTS
 from revaer.resume.record_format import SUFFIX, unpack_record
 from revaer.resume.records import FORGOTTEN, Records
 from revaer.types import TorrentId
@@ -168,6 +169,39 @@ async def test_clean_stop_is_believed_once(tmp_path: Path, run_store: RunStore, 
         assert (await store.load()).clean
         assert not (await store.load()).clean
     async with run_store(database, tmp_path, lane=InlineLane()) as store:
+        assert not (await store.load()).clean
+
+
+async def test_clean_stop_is_believed_by_the_last_who_asks(
+    tmp_path: Path, run_store: RunStore, autojump_clock: MockClock
+) -> None:
+    """Who asks again has given the first answer up: no engine has run for it."""
+    told: list[bool] = []
+    async with run_store(AwayDatabase(), tmp_path, lane=InlineLane()) as store:
+        await store.ask(MarkClean())
+
+        async def load() -> None:
+            told.append((await store.load()).clean)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(load)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(load)
+        assert told == [False, True]
+        await load()
+        assert told == [False, True, False]
+
+
+async def test_clean_stop_is_believed_after_a_load_that_crashed(
+    database: FaultyDatabase, tmp_path: Path, run_store: RunStore
+) -> None:
+    async with run_store(database, tmp_path) as store:
+        await store.ask(MarkClean())
+        database.refuse(IDS_OF_INTENTS, RuntimeError("a mistake"))
+        with pytest.raises(ActorDown):
+            await store.load()
+        await eventually(lambda: len(store.generations) == 2, "the next generation")
+        assert (await store.load()).clean
         assert not (await store.load()).clean
 
 
