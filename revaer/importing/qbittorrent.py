@@ -147,8 +147,11 @@ def _check_names(fields: Mapping[bytes, Value], metainfo: Metainfo) -> None:
 
 
 def _options(fields: Mapping[bytes, Value], notes: Notes) -> dict[str, Any]:
-    directory = text(fields, b"save_path") or text(fields, b"qBt-savePath")
+    final = text(fields, b"qBt-savePath")
+    directory = text(fields, b"save_path") or final
     options: dict[str, Any] = {"download_dir": absolute(directory)}
+    moves = final.startswith("/") and final.rstrip("/") != directory.rstrip("/")
+    notes.add(f"the move from its directory for incomplete downloads to {final}", when=moves)
     if name := text(fields, b"qBt-name"):
         options["name"] = name
     if category := text(fields, b"qBt-category"):

@@ -119,6 +119,18 @@ def test_a_torrent_without_metadata_is_carried_as_a_link(tmp_path: Path) -> None
     assert one.options["trackers"] == ["http://t/announce"]
 
 
+def test_an_incomplete_torrent_stays_in_its_directory_for_those_and_the_move_is_told(tmp_path: Path) -> None:
+    one = read(lay(tmp_path / "x", save_path="/srv/incomplete", qBt__savePath="/srv/films")).torrents[0]
+
+    assert one.options == {"download_dir": "/srv/incomplete"}
+    assert one.left_behind == ("the move from its directory for incomplete downloads to /srv/films",)
+
+
+@pytest.mark.parametrize("final", ["/srv/films", "/srv/films/", "", "portable"])
+def test_a_torrent_in_its_own_directory_moves_nowhere(tmp_path: Path, final: str) -> None:
+    assert read(lay(tmp_path / "x", qBt__savePath=final)).torrents[0].left_behind == ()
+
+
 @pytest.mark.parametrize("seeds", [[], ["http://other/"]])
 def test_a_web_seed_that_was_removed_is_told(tmp_path: Path, seeds: list[str]) -> None:
     torrent = make_torrent({"a.bin": payload(70_000)}, name="one", web_seeds=["http://seed/"])
