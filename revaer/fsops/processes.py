@@ -89,6 +89,9 @@ def run_tool(
 ) -> ToolResult:
     """Run a program to its end and return how it ended. Nothing of it is left when this returns or raises.
 
+    It is killed as a process group, which its cage does not let it leave; on machines for which the cage does not know
+    how, a child that leaves the group outlives it.
+
     Args:
         argv: The program's absolute path and its arguments; no shell sees them.
         cwd: Where it runs.

@@ -105,6 +105,16 @@ def test_child_that_outlives_the_program_is_killed(tmp_path: Path) -> None:
     assert result.tail == b"done\n"
 
 
+def test_child_cannot_leave_the_group_that_is_killed(tmp_path: Path) -> None:
+    leave = "import os; os.setsid() if {} else os.setpgid(0, 0); os.execlp('sleep', 'sleep', '1001')"
+    ways = " ".join(f'{sys.executable} -c "{leave.format(way)}" &' for way in (True, False))
+
+    result = sh(tmp_path, f"{ways} wait; echo done")
+
+    assert result.tail == b"done\n"
+    assert result.error_tail.count(b"PermissionError") == 2
+
+
 def test_gigabytes_of_output_are_cut_off(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="printed more than 1000000 bytes"):
         sh(tmp_path, "exec yes", max_output=1_000_000)
