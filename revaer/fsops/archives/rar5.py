@@ -29,7 +29,6 @@ _LINKS: Final = {1: "symlink", 2: "symlink", 3: "symlink", 4: "hardlink", 5: "ha
 _UNIX: Final = 1
 _HAS_CHECK: Final = 1
 _TIME_UNIX, _TIME_MODIFIED = 1, 2
-_CRC_IS_KEYED: Final = 2
 _FILETIME_EPOCH: Final = 11_644_473_600
 
 

@@ -126,7 +126,11 @@ def _may_be_the_password(listing: RarListing, result: ToolResult) -> bool:
 def _command(
     program: str, path: Path, quarantine: Quarantine, archive: str, password: str
 ) -> tuple[list[str | Path], bytes]:
-    """The arguments, and what is typed at the prompt, which only `unrar` has."""
+    """The arguments, and what is typed at the prompt, which only `unrar` has.
+
+    `unar` takes a password as an argument and in no other way: others on the machine can read it while it runs. The
+    tool box gives it only where there is neither of the others.
+    """
     volume = quarantine.volumes / archive
     if program == "unar":
         secret = ["-password", password] if password else []
