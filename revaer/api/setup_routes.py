@@ -56,7 +56,9 @@ _NOTHING: TypeAdapter[fields.NoBody] = TypeAdapter(fields.NoBody)
 async def start_setup(call: Call, services: Services) -> Answer:
     """Make the setup token. For callers on the node only."""
     call.query(NO_QUERY)
-    _require_node(call, services, "setup_loopback_refused")
+    if not is_on_node(call):
+        log.warning("setup_loopback_refused", client=call.client, peer=call.peer, request_id=call.request_id)
+    _require_node(call, services)
     body = fields.validate(_START, await read_options(call, services))
     request = StartSetup(body.issued_by or call.client, body.ttl_seconds, remote_is_loopback=True)
     token = await services.config.ask(request, within=CHANGE_SECONDS)
@@ -99,7 +101,9 @@ async def factory_reset(call: Call, services: Services) -> Answer:
 async def rotate_encryption_key(call: Call, services: Services) -> Answer:
     """Seal all secrets with a new key. For callers on the node only."""
     call.query(NO_QUERY)
-    _require_node(call, services, "rotation_loopback_refused")
+    if not is_on_node(call):
+        log.warning("rotation_loopback_refused", client=call.client, peer=call.peer, request_id=call.request_id)
+    _require_node(call, services)
     fields.validate(_NOTHING, await read_options(call, services))
     request = RotateEncryptionKey(author_of(call), call.request_id)
     done = await services.config.ask(request, within=CHANGE_SECONDS)
@@ -118,14 +122,13 @@ def _brought_key(call: Call) -> str | None:
     return key
 
 
-def _require_node(call: Call, services: Services, event: str) -> None:
+def _require_node(call: Call, services: Services) -> None:
     """Insist that a call is made on the node itself, and by no page of another site in a browser there.
 
     Raises:
         NotOnNode, PageRefused: see there.
     """
     if not is_on_node(call):
-        log.warning(event, client=call.client, peer=call.peer, request_id=call.request_id)
         raise NotOnNode("this may be asked on the node itself only, and not through a proxy")
     check_page(call, services.standing.terms)
 

@@ -284,8 +284,10 @@ class Node:
                 generation=change.generation,
             )
         )
-        level = "info" if change.current in (HealthState.UP, HealthState.STARTING) else "warning"
-        getattr(log, level)("health_changed", component=change.component, state=change.current, reason=change.reason)
+        if change.current in (HealthState.UP, HealthState.STARTING):
+            log.info("health_changed", component=change.component, state=change.current, reason=change.reason)
+        else:
+            log.warning("health_changed", component=change.component, state=change.current, reason=change.reason)
 
     def _restarted(self, name: str, generation: int, cause: BaseException) -> None:
         self._observers.metrics.actor_restarted(name)

@@ -34,7 +34,7 @@ class Announcer:
 
     def started(self, job: StoredJob) -> None:
         """A run began."""
-        log.info("fsops_job_started", **_facts(job))
+        log.info("fsops_job_started", torrent_id=job.torrent_id, attempt=job.attempt, request_id=job.request_id)
         self._publish(FsOpsStarted(job.torrent_id, job.attempt), job)
         self.changed(job)
 
@@ -52,7 +52,9 @@ class Announcer:
                 self._gauges.on_step(step.name, step.outcome, step.seconds)
                 log.info(
                     "fsops_step_finished",
-                    **_facts(job),
+                    torrent_id=job.torrent_id,
+                    attempt=job.attempt,
+                    request_id=job.request_id,
                     step=step.name,
                     outcome=step.outcome,
                     seconds=round(step.seconds, 3),
@@ -60,27 +62,51 @@ class Announcer:
                     detail=step.detail,
                 )
         if report.note is not None:
-            log.warning("fsops_job_note", **_facts(job), note=report.note)
+            log.warning(
+                "fsops_job_note",
+                torrent_id=job.torrent_id,
+                attempt=job.attempt,
+                request_id=job.request_id,
+                note=report.note,
+            )
 
     def settled(self, job: StoredJob) -> None:
         """The end of a run, or a cancellation, is durable."""
         error, path = job.ending.error, job.ending.artifact_path
         match job.state:
             case JobState.COMPLETED | JobState.SKIPPED:
-                log.info("fsops_job_finished", **_facts(job), state=job.state, artifact_path=path)
+                log.info(
+                    "fsops_job_finished",
+                    torrent_id=job.torrent_id,
+                    attempt=job.attempt,
+                    request_id=job.request_id,
+                    state=job.state,
+                    artifact_path=path,
+                )
                 if path is not None:
                     self._publish(FsOpsCompleted(job.torrent_id, path), job)
             case JobState.CANCELLED:
-                log.info("fsops_job_cancelled", **_facts(job))
+                log.info(
+                    "fsops_job_cancelled", torrent_id=job.torrent_id, attempt=job.attempt, request_id=job.request_id
+                )
                 self._failed(job, error or _CANCELLED, "the job was cancelled")
             case _ if error is not None and (job.state is JobState.FAILED or job.next_try_at is not None):
                 log.warning(
-                    "fsops_job_failed", **_facts(job), step=error.step, path=error.path, reason=error.message,
-                    retryable=error.retryable, next_try_at=job.next_try_at,
-                )  # fmt: skip
+                    "fsops_job_failed",
+                    torrent_id=job.torrent_id,
+                    attempt=job.attempt,
+                    request_id=job.request_id,
+                    step=error.step,
+                    path=error.path,
+                    reason=error.message,
+                    retryable=error.retryable,
+                    next_try_at=job.next_try_at,
+                )
                 self._failed(job, error, error.message)
             case _:
-                log.info("fsops_job_interrupted", **_facts(job))
+                log.info(
+                    "fsops_job_interrupted", torrent_id=job.torrent_id, attempt=job.attempt, request_id=job.request_id
+                )
         self.changed(job)
 
     def changed(self, job: StoredJob) -> None:
@@ -102,7 +128,3 @@ class Announcer:
 
     def _publish(self, event: Event, job: StoredJob) -> None:
         self._bus.publish(event, request_id=job.request_id)
-
-
-def _facts(job: StoredJob) -> dict[str, object]:
-    return {"torrent_id": job.torrent_id, "attempt": job.attempt, "request_id": job.request_id}

@@ -87,10 +87,9 @@ class _LibraryLogs(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record as the event `library_log`."""
         try:
-            fields: dict[str, Any] = {"library": record.name, "message": record.getMessage()}
-            if record.exc_info:
-                fields["exc_info"] = record.exc_info
-            structlog.get_logger(record.name).log(max(record.levelno, 10), "library_log", **fields)
+            log, level = structlog.get_logger(record.name), max(record.levelno, 10)
+            words = record.getMessage()
+            log.log(level, "library_log", library=record.name, message=words, exc_info=record.exc_info)
         except Exception:  # noqa: BLE001  # logging's own convention: a bad record is reported, never raised
             self.handleError(record)
 

@@ -20,6 +20,8 @@ from revaer.telemetry.gauges import Sources
 from revaer.telemetry.metrics import Metrics
 
 LEVELS: Final = ("debug", "info", "warning", "error", "exception", "critical")
+ANY_LEVEL: Final = "log"
+"""The method that takes the level before the name."""
 FRONT: Final = """# Metrics and log events
 
 Written from the code by `just docs-generate`. `GET /metrics` answers in Prometheus' text format, or OpenMetrics when
@@ -29,8 +31,8 @@ what each alert means: [operations](README.md).
 LOG_FRONT: Final = """## Log events
 
 One line per event, JSON or for people (`app_profile.telemetry.format`), on standard error and, for admins, live from
-`GET /v1/logs/stream`. Beside the fields below each line has `timestamp`, `level`, `logger`, and what the work at hand
-is about: `request_id`, `torrent_id`, `actor` and `generation`, in a trace its `trace_id`. Secrets are masked.
+`GET /v1/logs/stream`. Beside the fields below each line has `timestamp`, `level`, and what the work at hand is
+about: `request_id`, `torrent_id`, `actor` and `generation`, in a trace its `trace_id`. Secrets are masked.
 """
 
 
@@ -78,7 +80,7 @@ def log_events() -> list[tuple[str, LogEvent]]:
         for call in _calls(ast.parse(path[1].read_text("utf-8"))):
             name, level, fields = call
             event = found[name]
-            event.levels.add("error" if level == "exception" else level)
+            event.levels.add({"exception": "error", ANY_LEVEL: "any"}.get(level, level))
             event.slices.add(path[0])
             event.fields |= fields
     return sorted(found.items())
@@ -94,16 +96,17 @@ def _sources(root: Traversable, slice_name: str = "") -> Iterator[tuple[str, Tra
 
 def _calls(tree: ast.AST) -> Iterator[tuple[str, str, set[str]]]:
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_log(node.func.value)):
             continue
-        target, name = node.func.value, node.args[0]
-        is_log = isinstance(target, ast.Name | ast.Attribute) and _last(target) in {"log", "_log", "logger"}
-        if is_log and node.func.attr in LEVELS and isinstance(name, ast.Constant) and isinstance(name.value, str):
-            yield name.value, node.func.attr, {one.arg for one in node.keywords if one.arg not in {None, "exc_info"}}
+        level, names = node.func.attr, [one.value for one in node.args if isinstance(one, ast.Constant)]
+        if level in (*LEVELS, ANY_LEVEL) and names and isinstance(names[0], str):
+            yield names[0], level, {one.arg for one in node.keywords if one.arg not in {None, "exc_info"}}
 
 
-def _last(target: ast.Name | ast.Attribute) -> str:
-    return target.id if isinstance(target, ast.Name) else target.attr
+def is_log(node: ast.AST) -> bool:
+    """Tell whether an expression is a log, by its name."""
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return name in {"log", "_log", "logger"}
 
 
 def _words(names: Any) -> str:

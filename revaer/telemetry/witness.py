@@ -105,11 +105,17 @@ class StallLog:
         untold = self._quiet.untold()
         if untold is None:
             return
-        facts: dict[str, object] = {"seconds": round(stall.seconds, 3), "kind": stall.kind}
         sample = self._sample()
-        if sample is not None and sample.mark == stall.mark:
-            facts |= {"task": sample.task, "stack": list(sample.stack)}
-        log.warning("loop_stalled", **facts, untold=untold)
+        if sample is None or sample.mark != stall.mark:
+            sample = Sample(stall.mark, None, ())
+        log.warning(
+            "loop_stalled",
+            seconds=round(stall.seconds, 3),
+            kind=stall.kind,
+            task=sample.task,
+            stack=list(sample.stack),
+            untold=untold,
+        )
 
 
 def describe_stack(frame: FrameType) -> tuple[str | None, tuple[str, ...]]:
