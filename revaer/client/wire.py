@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias, cast
 
@@ -15,7 +14,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnec
 from revaer.client import documents
 from revaer.client.documents import Document
 from revaer.client.errors import InvalidAnswer, Problem, Unreachable
-from revaer.client.link import Link, describe_connect, problem_of
+from revaer.client.link import Link, describe_connect, problem_of, tls_context
 
 MESSAGE_BYTES: Final = 64 * 1024 * 1024
 """The largest message that is taken. The daemon's have about 64 KB, unless one torrent alone has more."""
@@ -171,8 +170,9 @@ async def _connect(link: Link) -> Stream:
     url: Any = link.address
     if url.scheme == "http":
         return await trio.open_tcp_stream(url.host, url.port or 80)
-    context = ssl.create_default_context()
-    stream = await trio.open_ssl_over_tcp_stream(url.host, url.port or 443, ssl_context=context, https_compatible=True)
+    stream = await trio.open_ssl_over_tcp_stream(
+        url.host, url.port or 443, ssl_context=tls_context(url), https_compatible=True
+    )
     try:
         await stream.do_handshake()
     except BaseException:
