@@ -9,9 +9,12 @@ from pathlib import Path
 
 import click
 import pytest
+from pydantic import ValidationError
 
 from revaer.cli.main import cli
 from revaer.cli.patches import assigned
+from revaer.config.documents import Configuration
+from revaer.config.merge_patch import merge_patch
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -123,8 +126,9 @@ def test_commands_of_samples_can_be_typed(page: Path) -> None:
         try:
             names, arguments = typed(words, whole=True)
             if tuple(names) in ASSIGNS:
-                assigned([word for word in arguments if word.startswith("/")])
-        except (click.UsageError, AssertionError) as error:
+                patch = assigned([word for word in arguments if word.startswith("/")])
+                Configuration.model_validate(merge_patch(Configuration().model_dump(mode="json"), patch))
+        except (click.UsageError, ValidationError, AssertionError) as error:
             raise AssertionError(f"revaer {shlex.join(words)}: {error}") from error
 
 

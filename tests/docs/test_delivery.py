@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from revaer.daemon.errors import UsageError
+from revaer.daemon.node import STOP_BUDGET
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -90,3 +93,11 @@ def test_kubernetes_needs_nothing_that_the_manifest_does_not_bring() -> None:
     assert {one["name"] for one in container["env"]} == {"REVAER_BOOTSTRAP_FILE"}
     assert {"/data", "/config", "/tmp"} <= {one["mountPath"] for one in container["volumeMounts"]}
     assert "change-me" not in (ROOT / "deploy/kubernetes/revaer.yaml").read_text()
+
+
+def test_the_unit_stops_a_node_as_it_wants_to_be_stopped() -> None:
+    unit = (ROOT / "deploy/systemd/revaer.service").read_text()
+    settings = dict(re.findall(r"^(\w+)=(.*)$", unit, re.MULTILINE))
+    assert int(settings["TimeoutStopSec"]) > STOP_BUDGET
+    assert settings["KillMode"] == "mixed", "the private database is ended by the daemon, not beside it"
+    assert settings["RestartPreventExitStatus"] == str(UsageError.exit_code)
