@@ -148,7 +148,6 @@ class Gate:
         if not isinstance(error, AttemptsThrottled):
             log.warning("authentication_failed", client=call.client, reason=str(error), request_id=call.request_id)
             return
-        self._metrics.rate_limited()
         untold = self._quiet.untold(f"attempts of {call.client}")
         if untold is not None:
             log.warning("authentication_throttled", client=call.client, untold=untold, request_id=call.request_id)

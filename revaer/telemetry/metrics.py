@@ -45,7 +45,7 @@ class Metrics:
             ["method", "route"],
             buckets=HTTP_BUCKETS,
         )
-        self._rate_limited = counter("rate_limited", "Requests refused because too many came.")
+        self._rate_limited = counter("rate_limited", "Calls refused because their key makes too many.")
         self._auth_failures = counter("auth_failures", "Requests refused for want of a valid key.")
         self._published = counter("events_published", "Events published on the bus.", ["kind"])
         self._lagged = counter("events_lagged", "Events that subscribers missed because they were too slow.")
@@ -90,7 +90,7 @@ class Metrics:
         self._durations_of(method, route).observe(seconds)
 
     def rate_limited(self) -> None:
-        """Count a request that was refused because too many came."""
+        """Count a call that was refused because its key makes too many."""
         self._rate_limited.inc()
 
     def auth_failed(self) -> None:

@@ -298,6 +298,9 @@ async def test_guessing_is_throttled_but_a_known_key_still_opens(api: Running) -
     assert_problem(answers[-1], 429, "rate-limited")
     assert int(answers[-1].headers["retry-after"]) >= 1
     assert (await api.http.get("/v1/torrents")).status_code == 200
+    metrics = (await api.http.get("/metrics")).text
+    assert "revaer_auth_failures_total 12.0" in metrics
+    assert "revaer_rate_limited_total 0.0" in metrics, "no key makes too many calls"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7070", "10.1.2.3"])
