@@ -15,6 +15,9 @@ BATCH: Final = 200
 BATCH_BYTES: Final = 8 * 1024 * 1024
 """How long the bodies of one call may be together; a daemon takes 16 MiB of JSON."""
 
+BATCH_VALUES: Final = 100_000
+"""How many values they may have together, about; a daemon takes 250,000."""
+
 MANY_SECONDS: Final = 60.0
 """How long many torrents are waited for at least."""
 
@@ -25,13 +28,14 @@ def batches(bodies: Iterable[tuple[T, Body]]) -> Iterator[list[tuple[T, Body]]]:
     The bodies are taken one by one, so that no more of them are in memory than one call has.
     """
     batch: list[tuple[T, Body]] = []
-    held = 0
+    size = values = 0
     for name, body in bodies:
-        size = len(json.dumps(body))
-        if batch and (len(batch) == BATCH or held + size > BATCH_BYTES):
+        text = json.dumps(body)
+        size += len(text)
+        values += text.count(",") + 1
+        if batch and (len(batch) == BATCH or size > BATCH_BYTES or values > BATCH_VALUES):
             yield batch
-            batch, held = [], 0
+            batch, size, values = [], len(text), text.count(",") + 1
         batch.append((name, body))
-        held += size
     if batch:
         yield batch

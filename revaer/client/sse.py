@@ -59,6 +59,9 @@ class FrameSource:
         except httpx.TransportError as error:
             self.ending = describe(error, STREAM_IDLE_SECONDS)
             return None
+        except trio.Cancelled:
+            self.ending = "the read was cancelled"  # and the connection with it
+            raise
 
     async def close(self) -> None:
         """Close the connection. The iterators below end cleanly only from inside, so the read itself is cancelled."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from revaer.cli.batches import BATCH, BATCH_BYTES, batches
+from revaer.cli.batches import BATCH, BATCH_BYTES, BATCH_VALUES, batches
 from revaer.types import METAINFO_BYTES
 from tests.cli.conftest import Revaer
 from tests.support.fake_api import CUT, Answer, FakeApi, problem
@@ -207,6 +207,12 @@ def test_large_sources_go_in_batches_that_the_daemon_takes() -> None:
         ["small", "small"],
     ]
     assert list(batches([])) == []
+
+
+def test_torrents_with_many_choices_go_in_batches_that_the_daemon_takes() -> None:
+    many = ("many", {"priorities": {str(index): "skip" for index in range(BATCH_VALUES // 2)}})
+
+    assert [len(batch) for batch in batches([many] * 5)] == [2, 2, 1]
 
 
 def test_no_more_bodies_are_made_than_one_call_takes() -> None:

@@ -187,6 +187,23 @@ async def test_a_stream_without_a_byte_counts_as_cut(
     assert "no answer within" in notices[0].reason
 
 
+async def test_who_stops_waiting_for_an_event_loses_none(api: FakeApi, client: Client, impatient: Backoff) -> None:
+    """Cancelling a read costs its connection."""
+    impatience = trio.CancelScope()
+    api.streams += [[event_frame("1-1", "completed"), impatience.cancel, HOLD], [event_frame("1-2", "completed"), HOLD]]
+    notices: list[Notice] = []
+
+    async with client.events(backoff=impatient, on_notice=notices.append) as stream:
+        items = await take(stream, 1)
+        with impatience:
+            await anext(stream)
+        items += await take(stream, 1)
+
+    assert ids(items) == ["1-1", "1-2"]
+    assert isinstance(notices[0], Interrupted)
+    assert notices[0].reason == "the read was cancelled"
+
+
 async def test_who_stops_waiting_for_the_return_can_wait_again(
     api: FakeApi, client: Client, autojump_clock: trio.testing.MockClock
 ) -> None:
