@@ -184,7 +184,7 @@ class Intents:
                 self._health.up()
                 continue
             failures += 1
-            self._health.degraded(f"{self.owed} changes are not stored yet, the resume store is away")
+            self._health.degraded("some changes are not stored yet: the resume store is away, or fails at them")
             await trio.sleep(doubling(failures, self._timing.retry, self._timing.retry_max))
 
     async def pay(self) -> bool:
@@ -227,7 +227,7 @@ class Intents:
     async def _settle_forgets(self, intent: Intent) -> None:
         """Forget what an earlier attempt may have left, so that it cannot stand in the way of this one."""
         if not await _all([partial(self._pay_forget, key) for key in list(self._forgets)[:BATCH]]):
-            raise SessionUnavailable("the resume store is away")
+            raise SessionUnavailable("an earlier removal is not finished yet: the resume store is away, or fails at it")
         self._forgets.pop(intent.torrent_id, None)
 
 

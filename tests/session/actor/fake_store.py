@@ -7,6 +7,7 @@ from typing import assert_never
 
 from actors import Actor, Handled, answer
 from revaer.resume.messages import (
+    DatabaseFault,
     FlushRecords,
     ForgetIntent,
     Intent,
@@ -43,6 +44,7 @@ class Shelf:
         copies: what copies say instead while the database is away.
         remarks: what is told about an intent and about a record when they are loaded, by identity.
         refused: what is refused when it comes with many others, by identity.
+        stuck: whom the database fails to forget.
     """
 
     intents: dict[TorrentId, Intent] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Shelf:
     copies: dict[TorrentId, Intent] = field(default_factory=dict)
     remarks: dict[TorrentId, tuple[str, str]] = field(default_factory=dict)
     refused: dict[TorrentId, ResumeRefusal] = field(default_factory=dict)
+    stuck: set[TorrentId] = field(default_factory=set)
 
     def recovered(self, torrent_id: TorrentId) -> Recovered:
         """Return one torrent as it is loaded."""
@@ -98,6 +101,8 @@ class FakeStore(Actor[ResumeMessage]):
             case UpdateIntent(intent):
                 self._update(intent)
             case ForgetIntent(torrent_id):
+                if torrent_id in shelf.stuck:
+                    raise DatabaseFault("a page is damaged")
                 shelf.intents.pop(torrent_id, None)
                 shelf.records.pop(torrent_id, None)
             case _:

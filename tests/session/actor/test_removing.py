@@ -68,3 +68,20 @@ async def test_interrupted_removal_with_data_deletes_the_data_at_the_next_start(
         await node.settled()
         assert ("remove_with_data", key) in node.engine.calls
         assert not node.shelf.intents
+
+
+async def test_intent_that_the_database_fails_to_forget_is_forgotten_later(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        key, other = (await node.add()).id, (await node.add("Another film")).id
+        node.shelf.stuck.add(key)
+        await node.ask(RemoveTorrent(key))
+        await node.ask(RemoveTorrent(other))
+        await node.settled(60.0)
+        assert not await node.views()
+        assert list(node.shelf.intents) == [key]
+        with pytest.raises(SessionUnavailable, match="an earlier removal is not finished"):
+            await node.add("A third film")
+        node.shelf.stuck.clear()
+        await node.settled(60.0)
+        assert not node.shelf.intents
+        await node.add("A third film")
