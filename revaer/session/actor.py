@@ -20,7 +20,8 @@ from revaer.selection.messages import SelectFunction
 from revaer.session.assembly import Assembly
 from revaer.session.blocklist import open_supply
 from revaer.session.blocklist_fetch import Fetcher
-from revaer.session.disk import Disk, Lane
+from revaer.session.disk import Disk
+from revaer.session.disk_calls import Lane
 from revaer.session.eye import NetworkEye
 from revaer.session.fsops_gate import FsOpsGate
 from revaer.session.interfaces import InterfaceProbe, system_interfaces

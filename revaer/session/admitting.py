@@ -13,7 +13,7 @@ from revaer.events import SelectionReconciled
 from revaer.resume.messages import Recovered, ResumeRefusal, UnknownIntent
 from revaer.session.core import Core
 from revaer.session.describe import differences, engine_spec
-from revaer.session.disk import Lane
+from revaer.session.disk_calls import Lane
 from revaer.session.faults import Fault, missing_directory, missing_files, refused, unreadable, unusable_directory
 from revaer.session.messages import ActionRefused, SessionUnavailable, UnknownTorrent
 from revaer.session.planning import Plan, make_plans, study
@@ -222,7 +222,7 @@ class Admission:
             return unusable_directory(directory, look.number, look.reason)
         if torrent.removing is not None:
             return None
-        missing = (await core.disk.first_missing([plan.paths(directory)]))[0]
+        missing = await core.disk.first_missing(partial(plan.paths, directory), at=directory)
         return None if missing is None else missing_files(missing)
 
     async def _verified(self, torrent: Torrent, plan: Plan) -> list[bool] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import trio
 
@@ -23,7 +24,8 @@ from revaer.session.catalogue import Catalogue
 from revaer.session.completing import CompletionDesk
 from revaer.session.core import Core
 from revaer.session.crowd import AT_ONCE, CrowdDesk
-from revaer.session.disk import Disk, DiskDesk, Lane
+from revaer.session.disk import Disk, DiskDesk
+from revaer.session.disk_calls import Lane
 from revaer.session.dispatch import Dispatcher
 from revaer.session.faults import Fault
 from revaer.session.fsops_gate import FsOpsGate
@@ -52,6 +54,9 @@ from revaer.session.timing import Timing
 from revaer.session.torrent import Torrent
 from revaer.session.tuning import TuningDesk
 from revaer.session.url_lists import UrlDesk
+
+DISK_WORKERS: Final = 16
+"""How many looks at the disk run at the same time; each directory that hangs may hold one for as long as it does."""
 
 
 class Assembly:
@@ -106,7 +111,7 @@ class Assembly:
             turns=turns,
             jobs=Jobs(spawn),
             lane=lanes("session", 2),
-            disk=DiskDesk(disk, lanes("disk", 4), within=timing.disk, remember=timing.directories),
+            disk=DiskDesk(disk, lanes("disk", DISK_WORKERS), within=timing.disk, remember=timing.directories),
             select=select,
             rates=RateDesk(engine, gate, catalogue),
             timing=timing,

@@ -289,8 +289,12 @@ class BarrierDesk:
         if before.stage is ProcessingStage.PUBLISHED or not (before.withheld or self._fsops.moves_source()):
             return before.withheld
         spec = await self._spec(torrent)
-        paths = [(f"{spec.source_root.rstrip('/')}/{file.path}", file.size) for file in spec.files]
-        return (await self._core.disk.first_missing([paths]))[0] is not None
+        root = spec.source_root.rstrip("/")
+
+        def paths() -> list[tuple[str, int]]:
+            return [(f"{root}/{file.path}", file.size) for file in spec.files]
+
+        return await self._core.disk.first_missing(paths, at=torrent.options.download_dir) is not None
 
     async def _withhold(self, torrent: Torrent, processing: Processing) -> None:
         """Have the engine keep off payload that goes into the library itself."""

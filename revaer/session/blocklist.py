@@ -23,7 +23,7 @@ from revaer.session.address_ranges import AddressRanges
 from revaer.session.blocklist_fetch import Fetched, Fetcher, FetchFailed, HttpFetcher
 from revaer.session.blocklist_file import BlocklistFile, KeptList
 from revaer.session.blocklist_format import BlocklistUnusable, read_list
-from revaer.session.disk import Lane
+from revaer.session.disk_calls import Lane
 from revaer.session.messages import SessionRefusal
 from revaer.session.port import EngineSettings
 from revaer.session.timing import Timing

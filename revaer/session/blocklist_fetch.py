@@ -14,7 +14,7 @@ import trio
 
 from revaer import __version__
 from revaer.session.bounds import is_ip
-from revaer.session.disk import Lane
+from revaer.session.disk_calls import Lane
 from revaer.session.interfaces import system_interfaces
 from revaer.session.port import EngineSettings
 

@@ -13,7 +13,8 @@ from revaer.events import FilesDiscovered
 from revaer.selection.messages import Decision, SelectFunction
 from revaer.session.catalogue import Catalogue
 from revaer.session.describe import discovery
-from revaer.session.disk import DiskDesk, Lane
+from revaer.session.disk import DiskDesk
+from revaer.session.disk_calls import Lane
 from revaer.session.gate import EngineGate
 from revaer.session.intents import Intents
 from revaer.session.messages import ActionRefused, UnknownTorrent

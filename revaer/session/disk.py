@@ -8,17 +8,17 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import trio
 
-from actors import LaneExpired
+from revaer.session.disk_calls import DiskCalls, Lane
 from revaer.session.messages import SessionUnavailable
 
-A = TypeVar("A")
 T = TypeVar("T")
 
 RESERVE = 1 << 30
@@ -30,12 +30,8 @@ RESERVE_SHARE = 20
 MAX_REMEMBERED = 512
 """How many good directories are remembered."""
 
-
-class Lane(Protocol):
-    """Runs blocking calls beside the loop; `actors.BlockingLane` is one."""
-
-    async def run(self, fn: Callable[..., T], *args: object, within: float | None = None) -> T:
-        """Run `fn(*args)`. Raises actors.LaneExpired after `within` seconds."""
+PORTION = 256
+"""How many files are looked at between two looks whether somebody still waits for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +130,7 @@ class DiskDesk:
 
     def __init__(self, disk: Disk, lane: Lane, *, within: float, remember: float) -> None:
         self._disk = disk
-        self._lane = lane
-        self._within = within
+        self._calls = DiskCalls(lane, within=within)
         self._remember = remember
         self._good: dict[str, float] = {}
         self._looking: dict[str, _Looking] = {}
@@ -165,42 +160,58 @@ class DiskDesk:
             del self._looking[directory]
             mine.ended.set()
 
-    async def identify(self, directories: Sequence[str]) -> list[tuple[int, int] | None]:
-        """Return device and inode of each directory. Raises SessionUnavailable when the disk does not answer."""
-        return await self.run(_each, self._disk.identify, directories)
+    async def identify(self, directories: Sequence[str]) -> dict[str, tuple[int, int] | None]:
+        """Return device and inode of each directory, None when it is not there; silent ones are left out."""
+        found = await self._calls.each(self._disk.identify, directories)
+        for directory, identity in found.items():
+            if identity is not None:
+                self._calls.know(directory, identity)
+        return found
 
-    async def room(self, directories: Sequence[str]) -> list[int | None]:
-        """Return for each directory the bytes above the reserve of its volume, None where that cannot be told.
+    async def room(self, directories: Sequence[str]) -> dict[str, int | None]:
+        """Return for each directory the bytes above the reserve of its volume, None where that cannot be told; silent
+        ones are left out."""
+        return await self._calls.each(self._disk.room, directories)
+
+    async def first_missing(self, paths: Callable[[], Sequence[tuple[str, int]]], *, at: str) -> str | None:
+        """Return the first file that is missing or too short, None when none is.
+
+        Args:
+            paths: makes the list of files and their least sizes; called beside the loop.
+            at: the directory that they are below.
 
         Raises:
             SessionUnavailable: the disk does not answer.
         """
-        return await self.run(_each, self._disk.room, directories)
+        given_up = threading.Event()
+        try:
+            return await self.run(self._first_missing, paths, given_up.is_set, at=at)
+        finally:
+            given_up.set()
 
-    async def first_missing(self, groups: Sequence[Sequence[tuple[str, int]]]) -> list[str | None]:
-        """Return for each group of files and least sizes the first that is missing or too short.
-
-        Raises:
-            SessionUnavailable: the disk does not answer.
-        """
-        return await self.run(_each, self._disk.first_missing, groups)
+    def _first_missing(
+        self, paths: Callable[[], Sequence[tuple[str, int]]], is_given_up: Callable[[], bool]
+    ) -> str | None:
+        every = paths()
+        for start in range(0, len(every), PORTION):
+            if is_given_up():
+                break
+            if (missing := self._disk.first_missing(every[start : start + PORTION])) is not None:
+                return missing
+        return None
 
     async def _look(self, look: Callable[[str], Look], directory: str) -> Look:
         try:
-            return await self.run(look, directory)
+            found = await self.run(look, directory, at=directory)
         except SessionUnavailable as error:
             return Look(errno.EIO, error.reason, (0, 0))
+        if found.identity is not None:
+            self._calls.know(directory, found.identity)
+        return found
 
-    async def run(self, fn: Callable[..., T], *args: object) -> T:
-        """Run a look of another kind. Raises SessionUnavailable when the disk does not answer."""
-        try:
-            return await self._lane.run(fn, *args, within=self._within)
-        except LaneExpired as error:
-            raise SessionUnavailable(f"the disk did not answer within {self._within:g} s") from error
-
-
-def _each(look: Callable[[A], T], items: Sequence[A]) -> list[T]:
-    return [look(item) for item in items]
+    async def run(self, fn: Callable[..., T], *args: object, at: str) -> T:
+        """Run a look of another kind, at or below `at`. Raises SessionUnavailable when the disk does not answer."""
+        return await self._calls.run(fn, *args, at=at)
 
 
 def reserve_of(total: int) -> int:

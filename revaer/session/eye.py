@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actors import LaneExpired
 from revaer.session.binding import Binding, blind, judge, named
-from revaer.session.disk import Lane
+from revaer.session.disk_calls import Lane
 from revaer.session.interfaces import InterfaceProbe
 from revaer.session.port import EngineSettings
 

@@ -11,6 +11,7 @@ import math
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,7 @@ from revaer.events import SelectionReconciled
 from revaer.session.catalogue import hashes_of
 from revaer.session.core import Core
 from revaer.session.describe import content_path
-from revaer.session.disk import Lane
+from revaer.session.disk_calls import Lane
 from revaer.session.faults import Fault, FaultKind, unfinished_move
 from revaer.session.messages import ActionRefused
 from revaer.session.planning import Plan
@@ -69,11 +70,15 @@ class MoveFinisher:
         look = await self._core.disk.look(target)
         if not look.is_usable:
             raise RelocationFailed(target, look.number, look.reason)
-        paths = [payload_path("", torrent.folder, file)[1:] for file in torrent.files if not file.pad]
         left = threading.Event()
-        work = Relocation([*paths, *part_files(hashes_of(torrent.hashes))], source, target, left.is_set, passes_over)
+
+        def move() -> int:
+            paths = [payload_path("", torrent.folder, file)[1:] for file in torrent.files if not file.pad]
+            paths += part_files(hashes_of(torrent.hashes))
+            return Relocation(paths, source, target, left.is_set, passes_over).run()
+
         try:
-            moved = await self._lane.run(work.run)
+            moved = await self._lane.run(move)
         finally:
             left.set()  # a thread that nobody waits for any more moves nothing further
         log.info("payload_moved", torrent_id=torrent.id, source=source, target=target, files=moved)
@@ -173,7 +178,7 @@ class MoveDesk:
         except RelocationFailed as error:
             trouble = (error.path, error.number, error.reason)
         plan = await self._study(torrent)
-        missing = (await disk.first_missing([plan.paths(source)]))[0]
+        missing = await disk.first_missing(partial(plan.paths, source), at=source)
         if missing is not None:
             path, number, reason = trouble if trouble[1] else (missing, errno.ENOENT, "it is missing")
             raise ActionRefused(unfinished_move(source, target, path, number, reason).message)

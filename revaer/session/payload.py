@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import trio
 
+from revaer.selection.messages import Decision
 from revaer.session.core import Core
 from revaer.session.describe import priorities_of
 from revaer.session.faults import FaultKind
@@ -20,6 +21,9 @@ from revaer.types import TorrentId
 
 PORTION = 1_000
 """How many torrents are noted between two looks at the event loop."""
+
+_EVERYWHERE = ""
+"""Where a look goes that goes to the files of all torrents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +72,23 @@ class PayloadDesk:
         if torrent.moving_to is not None:
             return PayloadFacts(detail="its files are being moved")
         decisions = await core.decide(torrent.files, torrent.options.selection)
-        wanted = priorities_of(torrent.files, decisions)
-        looked = [
-            (torrent.path_of(file), file.size, bool(priority))
-            for file, priority in zip(torrent.files, wanted, strict=True)
-            if not file.pad
-        ]
+        own = Claim(torrent.id, torrent.options.download_dir, torrent.folder, torrent.files)
         try:
-            sight = await core.disk.run(look_at, looked)
+            sight = await core.disk.run(_sight, own, decisions, at=own.directory)
         except SessionUnavailable as error:
             return PayloadFacts(detail=error.reason)
         if sight.trouble:
             return PayloadFacts(readable=False, detail=sight.trouble)
         try:
-            return PayloadFacts(readable=True, links=sight.links, used_by=await self._users(torrent))
+            return PayloadFacts(readable=True, links=sight.links, used_by=await self._users(torrent, own))
         except SessionUnavailable as error:
             return PayloadFacts(readable=True, links=sight.links, detail=error.reason)
 
-    async def _users(self, torrent: Torrent) -> tuple[TorrentId, ...]:
+    async def _users(self, torrent: Torrent, own: Claim) -> tuple[TorrentId, ...]:
         """Return who else has a torrent's files. Raises SessionUnavailable when that cannot be told."""
         catalogue = self._core.catalogue
         if catalogue.is_loading:
             raise SessionUnavailable("the list of torrents is not complete")
-        own = Claim(torrent.id, torrent.options.download_dir, torrent.folder, torrent.files)
         others: list[Claim] = []
         for count, other in enumerate(list(catalogue)):
             if other is not torrent:
@@ -99,7 +97,7 @@ class PayloadDesk:
                 others.extend(claims_of(other))
             if count % PORTION == PORTION - 1:
                 await trio.lowlevel.checkpoint()
-        return await self._core.disk.run(users_of, own, others)
+        return await self._core.disk.run(users_of, own, others, at=_EVERYWHERE)
 
 
 def claims_of(torrent: Torrent) -> list[Claim]:
@@ -108,6 +106,17 @@ def claims_of(torrent: Torrent) -> list[Claim]:
         return []
     directories = [torrent.options.download_dir, *([torrent.moving_to] if torrent.moving_to is not None else [])]
     return [Claim(torrent.id, directory, torrent.folder, torrent.files) for directory in directories]
+
+
+def _sight(own: Claim, decisions: Sequence[Decision]) -> Sight:
+    wanted = priorities_of(own.files, decisions)
+    return look_at(
+        [
+            (own.path_of(file), file.size, bool(priority))
+            for file, priority in zip(own.files, wanted, strict=True)
+            if not file.pad
+        ]
+    )
 
 
 def look_at(files: Sequence[tuple[str, int, bool]]) -> Sight:

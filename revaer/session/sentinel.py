@@ -20,6 +20,9 @@ from revaer.session.torrent import Torrent
 
 log = structlog.get_logger(__name__)
 
+NAMED = 10
+"""How many directories that do not answer are named in one line of the log."""
+
 
 class Sentinel:
     """Notices when the directory of a running torrent is gone or is another one.
@@ -38,22 +41,21 @@ class Sentinel:
         """Look again and again until cancelled."""
         while True:
             await trio.sleep(self._core.timing.sentinel)
-            try:
-                await self.look()
-                await self.look_for_room()
-            except SessionRefusal as error:
-                log.warning("storage_look_failed", reason=str(error))
+            await self.look()
+            await self.look_for_room()
 
     async def look(self) -> None:
-        """Look once. Raises SessionRefusal when the disk does not answer."""
+        """Look once. Nothing becomes of the torrents of a directory that does not answer."""
         running: dict[str, list[Torrent]] = {}
         for torrent in self._core.catalogue:
             if torrent.present and torrent.fault is None and torrent.has_metadata:
                 running.setdefault(torrent.options.download_dir, []).append(torrent)
         identities = await self._core.disk.identify(list(running))
+        if len(identities) < len(running):
+            log.warning("storage_look_failed", silent=[key for key in running if key not in identities][:NAMED])
         self._known = {key: value for key, value in self._known.items() if key in running}
-        for (directory, torrents), identity in zip(running.items(), identities, strict=True):
-            known = self._known.get(directory)
+        for directory, identity in identities.items():
+            torrents, known = running[directory], self._known.get(directory)
             if identity is not None and known in (None, identity):
                 self._known[directory] = identity
                 continue
@@ -63,8 +65,7 @@ class Sentinel:
                 self._core.jobs.submit(partial(self._inspect, torrent, gone=identity is None))
 
     async def look_for_room(self) -> None:
-        """Stop downloads where the reserve of a volume is touched. Raises SessionRefusal when the disk does not
-        answer."""
+        """Stop downloads where the reserve of a volume is touched."""
         hungry: dict[str, list[Torrent]] = {}
         for torrent in self._core.catalogue:
             if _is_filling(torrent):
@@ -72,9 +73,9 @@ class Sentinel:
         if not hungry:
             return
         rooms = await self._core.disk.room(list(hungry))
-        for torrents, room in zip(hungry.values(), rooms, strict=True):
+        for directory, room in rooms.items():
             if room is not None and room < 0:
-                for torrent in torrents:
+                for torrent in hungry[directory]:
                     self._core.jobs.submit(partial(self._spare, torrent))
 
     async def _spare(self, torrent: Torrent) -> None:

@@ -10,7 +10,7 @@ rechecked.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -141,8 +141,8 @@ class StorageWatch:
             due: dict[str, list[Torrent]] = {}
             for torrent_id in [key for key, wait in self._waiting.items() if wait.due <= now and not wait.is_tried]:
                 torrent = self._core.catalogue.get(torrent_id)
-                if torrent is None or torrent.fault is None or not torrent.fault.is_storage:
-                    del self._waiting[torrent_id]
+                if torrent is None or self._wait_of(torrent) is None:
+                    self._drop(torrent_id)
                 else:
                     due.setdefault(_awaited(torrent), []).append(torrent)
             for directory, torrents in due.items():
@@ -168,12 +168,15 @@ class StorageWatch:
             SessionRefusal: the engine or the disk does not answer.
         """
         claimed = await self._core.gate.call(self._core.engine.file_progress(torrent.id))
-        wanted = [
-            (torrent.path_of(file), 1)
-            for file, done in zip(torrent.files, claimed, strict=False)
-            if done and not file.pad and file.size
-        ]
-        return (await self._core.disk.first_missing([wanted]))[0]
+
+        def wanted() -> list[tuple[str, int]]:
+            return [
+                (torrent.path_of(file), 1)
+                for file, done in zip(torrent.files, claimed, strict=False)
+                if done and not file.pad and file.size
+            ]
+
+        return await self._core.disk.first_missing(wanted, at=torrent.options.download_dir)
 
     async def _until_due(self) -> None:
         news = self._news
@@ -189,45 +192,57 @@ class StorageWatch:
         look = await self._core.disk.look(directory)
         if not look.is_usable:
             for torrent in torrents:
-                self._still_bad(torrent, look)
+                if self._wait_of(torrent) is not None:
+                    self._still_bad(torrent, look)
                 await trio.lowlevel.checkpoint()
             return
-        back = await self._files_back(torrents)
         free = look.free
         for torrent in torrents:
+            is_back = await self._is_file_back(torrent, directory)
+            if (wait := self._wait_of(torrent)) is None:
+                continue
             need = _need(torrent)
-            if torrent.id not in back or (need and need > free):
+            if not is_back or (need and need > free):
                 self._postpone(torrent)
                 continue
             free -= need
-            self._waiting[torrent.id].is_tried = True
+            wait.is_tried = True
             self._core.jobs.submit(partial(self._try, torrent))
 
-    async def _files_back(self, torrents: Iterable[Torrent]) -> set[TorrentId]:
-        """Leave out the torrents whose missing file is still missing."""
-        paths = {
-            torrent.id: [(torrent.fault.path, 0)] if torrent.fault.kind is FaultKind.FILES else []
-            for torrent in torrents
-            if torrent.fault is not None
-        }
+    async def _is_file_back(self, torrent: Torrent, directory: str) -> bool:
+        """Tell whether the file that a torrent missed is there; one that misses none is not in the way."""
+        fault = torrent.fault
+        if fault is None or fault.kind is not FaultKind.FILES:
+            return True
         try:
-            found = await self._core.disk.first_missing(list(paths.values()))
+            return await self._core.disk.first_missing(lambda: [(fault.path, 0)], at=directory) is None
         except SessionRefusal:
-            return set()
-        return {torrent_id for torrent_id, missing in zip(paths, found, strict=True) if missing is None}
+            return False
+
+    def _wait_of(self, torrent: Torrent) -> Wait | None:
+        """Return what a torrent waits by, None when it went on, left, or has another fault."""
+        is_here = self._core.catalogue.get(torrent.id) is torrent
+        is_bad = torrent.fault is not None and torrent.fault.is_storage
+        return self._waiting.get(torrent.id) if is_here and is_bad else None
+
+    def _drop(self, torrent_id: TorrentId) -> None:
+        """Stop waiting for a torrent whose storage is no longer what keeps it."""
+        if self._waiting.pop(torrent_id, None) is not None:
+            self._show()
 
     async def _try(self, torrent: Torrent) -> None:
         async with self._core.turns.hold(torrent.id):
-            wait = self._waiting.get(torrent.id)
-            if wait is None or self._core.catalogue.get(torrent.id) is not torrent:
-                self._waiting.pop(torrent.id, None)
+            wait = self._wait_of(torrent)
+            if wait is None:
+                self._drop(torrent.id)
                 return
-            wait.is_tried = False
             try:
                 await self._go_on(torrent)
             except SessionRefusal as error:
                 log.info("storage_retry_failed", torrent_id=torrent.id, reason=str(error))
                 self._postpone(torrent)
+            finally:
+                wait.is_tried = False
 
     async def _go_on(self, torrent: Torrent) -> None:
         if not torrent.present:

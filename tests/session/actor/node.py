@@ -19,6 +19,7 @@ from revaer.resume.messages import ResumeMessage
 from revaer.selection import evaluate
 from revaer.session.actor import SessionActor
 from revaer.session.blocklist_fetch import Fetcher
+from revaer.session.disk_calls import Lane
 from revaer.session.interfaces import Interface
 from revaer.session.messages import AddTorrent, SessionMessage, Snapshot
 from revaer.session.port import EngineSettings
@@ -44,6 +45,26 @@ class InlineLane:
     async def run(self, fn: Callable[..., T], *args: object, within: float | None = None) -> T:
         await trio.lowlevel.checkpoint()
         return fn(*args)
+
+
+class HeldLane(InlineLane):
+    """Runs blocking calls at once but for a time when it holds them."""
+
+    def __init__(self) -> None:
+        self._open = trio.Event()
+        self._open.set()
+
+    def hold(self) -> None:
+        """Let calls wait from now on."""
+        self._open = trio.Event()
+
+    def free(self) -> None:
+        """Let them go on."""
+        self._open.set()
+
+    async def run(self, fn: Callable[..., T], *args: object, within: float | None = None) -> T:
+        await self._open.wait()
+        return await super().run(fn, *args, within=within)
 
 
 class FakeInterfaces:
@@ -92,6 +113,7 @@ class Node:
     interfaces: FakeInterfaces = field(default_factory=FakeInterfaces)
     fetcher: Fetcher | None = None
     wall: Callable[[], float] = time.time
+    lanes: dict[str, Lane] = field(default_factory=dict)
 
     @property
     def engine(self) -> FakeEngine:
@@ -160,7 +182,7 @@ class Node:
                 interfaces=self.interfaces,
                 fetcher=self.fetcher,
                 wall=self.wall,
-                lanes=lambda _name, _workers: InlineLane(),
+                lanes=lambda name, _workers: self.lanes.get(name) or InlineLane(),
             )
 
         children = (
