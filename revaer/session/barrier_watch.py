@@ -52,6 +52,7 @@ class BarrierWatch:
         self._fsops = fsops
         self._bus = bus
         self._due: dict[TorrentId, None] = {}
+        self._busy: dict[TorrentId, None] = {}
         self._news = trio.Event()
         self._swept: TorrentId | None = None
 
@@ -93,10 +94,14 @@ class BarrierWatch:
             with trio.move_on_after(self._pause(failures)):
                 await self._news.wait()
             self._news = trio.Event()
+            self._due.update(self._busy)
+            self._busy.clear()
 
     def _pause(self, failures: int) -> float:
         timing = self._core.timing
-        return doubling(failures, timing.retry, timing.retry_max) if failures else math.inf
+        if failures:
+            return doubling(failures, timing.retry, timing.retry_max)
+        return timing.retry if self._busy else math.inf
 
     async def _ask(self, torrent_ids: Iterable[TorrentId]) -> str:
         """Ask after some jobs; those that nothing could be learnt of stay due. Tells what was in the way of all."""
@@ -115,8 +120,14 @@ class BarrierWatch:
         return troubles[0] if all(troubles) else ""
 
     async def _ask_one(self, torrent_id: TorrentId) -> str:
-        """Ask after one job; tells what was in the way, empty when nothing was."""
-        async with self._core.turns.hold(torrent_id):
+        """Ask after one job; tells what was in the way, empty when nothing was.
+
+        A torrent that has something else going on is left for later: it holds up no other.
+        """
+        with self._core.turns.hold_free([torrent_id]) as free:
+            if not free:
+                self._busy[torrent_id] = None
+                return ""
             torrent = self._core.catalogue.get(torrent_id)
             if torrent is None or torrent.removing is not None:
                 return ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import trio
@@ -19,7 +18,7 @@ from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
 
 AT_ONCE: Final = 128
-"""How many torrents enter post-processing at the same time: while it is away, they must not hold up other jobs."""
+"""How many torrents are completed at the same time."""
 
 
 class CompletionDesk:
@@ -41,13 +40,10 @@ class CompletionDesk:
     def begin(self, torrent: Torrent) -> None:
         """Complete a torrent that has every wanted byte."""
         torrent.is_finishing = True
-        if self._barrier.stands_before(torrent):
-            self._put(torrent, trio.current_time(), 0)
-        else:
-            self._core.jobs.submit(partial(self._complete, torrent))
+        self._put(torrent, trio.current_time(), 0)
 
     async def run(self) -> None:
-        """Complete the torrents that are to be processed, until cancelled."""
+        """Complete torrents until cancelled."""
         while True:
             now = trio.current_time()
             due = [entry for entry in self._due.values() if entry[1] <= now][:AT_ONCE]
@@ -65,38 +61,36 @@ class CompletionDesk:
         self._news.set()
 
     async def _enter(self, torrent: Torrent, failures: int) -> None:
-        if not await self._attempt(torrent):
-            timing = self._core.timing
+        """Complete a torrent, or put it off: one that has something else going on holds up no other."""
+        timing = self._core.timing
+        with self._core.turns.hold_free([torrent.id]) as free:
+            is_over = bool(free) and await self._attempt(torrent)
+        if not free:
+            self._put(torrent, trio.current_time() + timing.retry, failures)
+        elif not is_over:
             pause = doubling(failures + 1, timing.retry, timing.retry_max)
             self._put(torrent, trio.current_time() + pause, failures + 1)
-            return
-        torrent.is_finishing = False
-        self._barrier.left(torrent)
-
-    async def _complete(self, torrent: Torrent) -> None:
-        try:
-            while not await self._attempt(torrent):
-                await trio.sleep(self._core.timing.retry)
-        finally:
+        else:
             torrent.is_finishing = False
+            self._barrier.left(torrent)
 
     async def _attempt(self, torrent: Torrent) -> bool:
+        """Complete a torrent whose turn it is; tells whether there is nothing more to do."""
         core = self._core
-        async with core.turns.hold(torrent.id):
-            if core.catalogue.get(torrent.id) is not torrent or not torrent.present or torrent.fault is not None:
-                return True
-            try:
-                await core.gate.call(core.engine.flush(torrent.id))
-            except SessionUnavailable:
-                return False
-            except ActionRefused:
-                return True
-            if torrent.status is None or not is_done(torrent.status):
-                return True
-            if not self._barrier.stands_before(torrent):
-                core.catalogue.complete(torrent, core.wall())
-                core.intents.owe(torrent.id)
-            elif not await self._barrier.enter(torrent):
-                return False
-            self._on_completed(torrent)
+        if core.catalogue.get(torrent.id) is not torrent or not torrent.present or torrent.fault is not None:
             return True
+        try:
+            await core.gate.call(core.engine.flush(torrent.id))
+        except SessionUnavailable:
+            return False
+        except ActionRefused:
+            return True
+        if torrent.status is None or not is_done(torrent.status):
+            return True
+        if not self._barrier.stands_before(torrent):
+            core.catalogue.complete(torrent, core.wall())
+            core.intents.owe(torrent.id)
+        elif not await self._barrier.enter(torrent):
+            return False
+        self._on_completed(torrent)
+        return True

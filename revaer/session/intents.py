@@ -7,6 +7,7 @@ arrived metadata) and requests with an unknown outcome become debts: they are wr
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,14 @@ BATCH = 64
 """How many debts are paid at the same time: the store commits them together."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Debt:
+    """An intent that is to be written, with metainfo when that is not stored yet. What is owed while it is written is
+    another debt."""
+
+    metainfo: bytes | None
+
+
 NOT_COMPARED = "the database was away at the start, and what it has of this torrent is not known yet"
 
 
@@ -50,7 +59,7 @@ class Intents:
         self._turns = turns
         self._health = health
         self._timing = timing
-        self._rewrites: dict[TorrentId, bytes | None] = {}
+        self._rewrites: dict[TorrentId, _Debt] = {}
         self._forgets: dict[TorrentId, None] = {}
         self._owing = trio.Event()
 
@@ -114,6 +123,7 @@ class Intents:
         """
         if torrent.from_copy:
             raise SessionUnavailable(NOT_COMPARED)
+        debt = self._rewrites.get(torrent.id)
         try:
             await self._store.update(self._changed(torrent, changes))
         except Uncertain:
@@ -121,7 +131,7 @@ class Intents:
             raise
         except ResumeRefusal as error:
             raise ActionRefused(str(error)) from error
-        self._rewrites.pop(torrent.id, None)
+        self._paid(torrent.id, debt)
 
     async def update_each(self, wishes: Mapping[Torrent, TorrentOptions]) -> dict[Torrent, SessionRefusal]:
         """Store the intents of many torrents with other options, each as if by `update`; return why some are not."""
@@ -129,6 +139,7 @@ class Intents:
             torrent: SessionUnavailable(NOT_COMPARED) for torrent in wishes if torrent.from_copy
         }
         known = [torrent for torrent in wishes if torrent not in told]
+        debts = {torrent: self._rewrites.get(torrent.id) for torrent in known}
         intents = [self._changed(torrent, {"options": wishes[torrent]}) for torrent in known]
         try:
             refusals = await self._store.update_each(intents) if intents else ()
@@ -139,7 +150,7 @@ class Intents:
             return told | dict.fromkeys(known, error)
         for torrent, refusal in zip(known, refusals, strict=True):
             if refusal is None:
-                self._rewrites.pop(torrent.id, None)
+                self._paid(torrent.id, debts[torrent])
             elif isinstance(refusal, StoreUnavailable):
                 told[torrent] = SessionUnavailable(refusal.reason, retry_after=refusal.retry_after)
             else:
@@ -149,8 +160,9 @@ class Intents:
     def _changed(self, torrent: Torrent, changes: Mapping[str, Any]) -> Intent:
         """Return the intent of a torrent with changes, and with metainfo that is not stored yet."""
         intent = torrent.intent(**changes)
-        if (metainfo := self._rewrites.get(torrent.id)) is not None and intent.metainfo is None:
-            return torrent.intent(**changes, metainfo=metainfo)
+        debt = self._rewrites.get(torrent.id)
+        if debt is not None and debt.metainfo is not None and intent.metainfo is None:
+            return torrent.intent(**changes, metainfo=debt.metainfo)
         return intent
 
     async def forget(self, torrent_id: TorrentId) -> None:
@@ -165,7 +177,8 @@ class Intents:
 
     def owe(self, torrent_id: TorrentId, *, metainfo: bytes | None = None) -> None:
         """Have the intent written from memory soon, with `metainfo` when it is new."""
-        self._rewrites[torrent_id] = metainfo or self._rewrites.get(torrent_id)
+        before = self._rewrites.get(torrent_id)
+        self._rewrites[torrent_id] = _Debt(metainfo or (None if before is None else before.metainfo))
         self._owing.set()
 
     def owe_forget(self, torrent_id: TorrentId) -> None:
@@ -173,25 +186,38 @@ class Intents:
         self._forgets[torrent_id] = None
         self._owing.set()
 
+    def _paid(self, torrent_id: TorrentId, debt: _Debt | None) -> None:
+        """Note that an intent is stored as it was made when `debt` was owed; what is owed since stays."""
+        if debt is not None and self._rewrites.get(torrent_id) is debt:
+            del self._rewrites[torrent_id]
+
     async def run(self) -> None:
-        """Pay debts until cancelled."""
+        """Pay debts until cancelled; those of torrents that have something else going on a little later."""
         failures = 0
         while True:
-            await self._owing.wait()
-            if await self.pay():
+            if not self.owed:
+                await self._owing.wait()
+            self._owing = trio.Event()
+            if await self._pay(self._rewrite_free):
                 failures = 0
-                self._owing = trio.Event() if self.owed == 0 else self._owing
                 self._health.up()
+                if self.owed:
+                    with trio.move_on_after(self._timing.retry):
+                        await self._owing.wait()
                 continue
             failures += 1
             self._health.degraded("some changes are not stored yet: the resume store is away, or fails at them")
             await trio.sleep(doubling(failures, self._timing.retry, self._timing.retry_max))
 
     async def pay(self) -> bool:
+        """Try to write everything owed, at last what has to wait for its turn; tell whether the store took it all."""
+        return await self._pay(self._rewrite_free) and await self._pay(self._rewrite)
+
+    async def _pay(self, rewrite: Callable[[TorrentId], Awaitable[bool]]) -> bool:
         """Try to write everything owed; tell whether the store took all that was tried."""
-        forgets = list(self._forgets)
-        rewrites = list(self._rewrites)
-        work = [partial(self._pay_forget, key) for key in forgets] + [partial(self._rewrite, key) for key in rewrites]
+        work = [partial(self._pay_forget, key) for key in self._forgets] + [
+            partial(rewrite, key) for key in self._rewrites
+        ]
         for start in range(0, len(work), BATCH):
             if not await _all(work[start : start + BATCH]):
                 return False
@@ -207,22 +233,31 @@ class Intents:
         self._forgets.pop(torrent_id, None)
         return True
 
+    async def _rewrite_free(self, torrent_id: TorrentId) -> bool:
+        """Write an intent unless its torrent has something else going on."""
+        with self._turns.hold_free([torrent_id]) as free:
+            return not free or await self._write(torrent_id)
+
     async def _rewrite(self, torrent_id: TorrentId) -> bool:
         async with self._turns.hold(torrent_id):
-            torrent = self._catalogue.get(torrent_id)
-            if torrent is None or torrent_id not in self._rewrites:
-                self._rewrites.pop(torrent_id, None)
-                return True
-            if torrent.from_copy:
-                return False
-            try:
-                await self._store.update(torrent.intent(metainfo=self._rewrites[torrent_id]))
-            except SessionUnavailable:
-                return False
-            except ResumeRefusal as error:
-                log.warning("intent_refused", torrent_id=torrent_id, reason=str(error))
+            return await self._write(torrent_id)
+
+    async def _write(self, torrent_id: TorrentId) -> bool:
+        """Write an intent from memory; tell whether the store answered."""
+        torrent, debt = self._catalogue.get(torrent_id), self._rewrites.get(torrent_id)
+        if torrent is None or debt is None:
             self._rewrites.pop(torrent_id, None)
             return True
+        if torrent.from_copy:
+            return False
+        try:
+            await self._store.update(torrent.intent(metainfo=debt.metainfo))
+        except SessionUnavailable:
+            return False
+        except ResumeRefusal as error:
+            log.warning("intent_refused", torrent_id=torrent_id, reason=str(error))
+        self._paid(torrent_id, debt)
+        return True
 
     async def _settle_forgets(self, intent: Intent) -> None:
         """Forget what an earlier attempt may have left, so that it cannot stand in the way of this one."""

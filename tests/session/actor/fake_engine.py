@@ -108,6 +108,13 @@ class FakeEngine:
         torrent.state = EngineState.SEEDING
         self._changed[torrent_id] = None
 
+    def lose(self, torrent_id: TorrentId) -> None:
+        """Have it turn out that nothing is there."""
+        torrent = self.torrents[torrent_id]
+        torrent.have = [False] * len(torrent.have)
+        torrent.state = EngineState.DOWNLOADING
+        self._changed[torrent_id] = None
+
     def run_at(self, torrent_id: TorrentId, rate: int) -> None:
         """Have a torrent download at `rate` bytes per second, as its next status says."""
         self.torrents[torrent_id].download_bps = rate

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+import trio
+
 from actors import Actor, Handled, answer
 from revaer.resume.messages import (
     DatabaseFault,
@@ -45,6 +47,7 @@ class Shelf:
         remarks: what is told about an intent and about a record when they are loaded, by identity.
         refused: what is refused when it comes with many others, by identity.
         stuck: whom the database fails to forget.
+        held: what the next changed intent waits for; None when it does not.
     """
 
     intents: dict[TorrentId, Intent] = field(default_factory=dict)
@@ -56,6 +59,7 @@ class Shelf:
     remarks: dict[TorrentId, tuple[str, str]] = field(default_factory=dict)
     refused: dict[TorrentId, ResumeRefusal] = field(default_factory=dict)
     stuck: set[TorrentId] = field(default_factory=set)
+    held: trio.Event | None = None
 
     def recovered(self, torrent_id: TorrentId) -> Recovered:
         """Return one torrent as it is loaded."""
@@ -76,6 +80,9 @@ class FakeStore(Actor[ResumeMessage]):
     async def handle(self, message: ResumeMessage) -> Handled:
         match message:
             case PersistIntent() | UpdateIntent() | ForgetIntent():
+                if (held := self._shelf.held) is not None and isinstance(message, UpdateIntent):
+                    self._shelf.held = None
+                    await held.wait()
                 return self._change(message)
             case PersistIntents(intents):
                 return answer(message, self._persist_each(intents))
