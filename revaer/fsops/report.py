@@ -36,7 +36,6 @@ class Report:
         artifact_path: The published entry.
         artifact: For an entry published by an earlier run: whether it still is what was published.
         files: What the entry consists of.
-        manifest: The digest of the entry's content.
         note: What else the user should know.
     """
 
@@ -49,7 +48,6 @@ class Report:
     artifact_path: Path | None = None
     artifact: ArtifactCheck | None = None
     files: tuple[PublishedFile, ...] = ()
-    manifest: str | None = None
     note: str | None = None
 
 
@@ -78,7 +76,6 @@ def report_of(
         library / artifact.entry if artifact else None,
         check,
         tuple(record.files),
-        artifact.manifest if artifact else None,
         note,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from revaer.fsops import artefact, meta, workdir
@@ -113,11 +112,6 @@ class Run:
         """Tell whether the record is of the same job under the same policy."""
         mine = (job_digest(self.job), policy_digest(self.policy))
         return (self.record.job_digest, self.record.policy_digest) == mine
-
-    def artifact_path(self) -> Path | None:
-        """Return the path of the published entry, if there is one."""
-        artifact = self.record.artifact
-        return None if artifact is None else self.places.library / artifact.entry
 
     def look(self) -> Seen:
         """Look at the work directory, and at the entry that is to be replaced. Raises OSError."""

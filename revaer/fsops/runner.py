@@ -32,12 +32,10 @@ _OF_THE_TREE = (StepName.SET_PERMISSIONS, StepName.CLEANUP, StepName.CHECKSUM)
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """What a run would do: each step, and the entry's name and files as far as they are known."""
+    """What a run would do: each step, and the entry's name once it is known."""
 
     steps: tuple[PlannedStep, ...]
     entry: str | None
-    files: tuple[str, ...]
-    left_out: tuple[str, ...]
 
 
 def run_job(
@@ -91,13 +89,7 @@ def plan_job(job: Job, policy: Policy, paths: Paths, tools: Tools) -> JobPlan:
             record.extracted = []
     except OSError as error:
         raise from_os_error(error, "look at what is there") from error
-    known = run.names_known
-    return JobPlan(
-        plan(run.facts()),
-        run.layout.entry if known else None,
-        tuple(item.target for item in run.wanted) if known else (),
-        tuple(each.item.target for each in run.dropped) if known else (),
-    )
+    return JobPlan(plan(run.facts()), run.layout.entry if run.names_known else None)
 
 
 def _open(

@@ -91,7 +91,7 @@ class FakeRunner:
     def plan(self, spec: JobSpec, settings: Settings, /) -> JobPlan:
         if not spec.files:
             raise Refused("the torrent has no files", step=StepName.LOCATE_SOURCE)
-        return JobPlan((), spec.name, tuple(file.path for file in spec.files), ())
+        return JobPlan((), spec.name)
 
     @property
     def active(self) -> list[TorrentId]:
