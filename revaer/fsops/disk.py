@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from revaer.fsops.archives import trees
+
 _FICLONE: Final = 0x40049409
 _AT_FDCWD: Final = -100
 _RENAME_NOREPLACE: Final = 1
@@ -98,6 +100,10 @@ class Disk:
     def unlink(self, path: StrPath) -> None:
         """Delete a file or link."""
         os.unlink(path)  # noqa: PTH108 - thousands in a row
+
+    def remove_tree(self, path: Path) -> None:
+        """Delete a directory and all in it, however deep it is, or a file."""
+        trees.remove_tree(path)
 
     def rmdir(self, path: Path) -> None:
         """Delete an empty directory."""

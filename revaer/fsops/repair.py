@@ -7,7 +7,6 @@ from pathlib import Path
 
 from revaer.fsops import tree, workdir
 from revaer.fsops.copying import copy_file, discard
-from revaer.fsops.disk import Disk
 from revaer.fsops.errors import Cancelled, Refused
 from revaer.fsops.policy import Par2Mode
 from revaer.fsops.ports import Par2, Par2Set
@@ -63,7 +62,7 @@ def _repair_all(tool: Par2, run: Run, watch: Watch, damaged: list[Par2Set], loca
     workdir.empty(disk, places.repaired)
     repaired: dict[str, Extracted] = {}
     for each in damaged:
-        _remove(disk, places.recovery)
+        disk.remove_tree(places.recovery)
         try:
             tool.repair(
                 run.job.source_root,
@@ -79,28 +78,16 @@ def _repair_all(tool: Par2, run: Run, watch: Watch, damaged: list[Par2Set], loca
             raise
         for path, entry in tree.snapshot(places.recovery).items():
             if entry.kind is tree.Kind.FILE and path in located:
-                _make_parents(disk, places.repaired, path)
+                workdir.make_parents(disk, places.repaired, path)
                 disk.rename(places.recovery / path, places.repaired / path)
                 repaired[path] = Extracted(path, entry.stamp, located[path].mode & 0o777)
-        _remove(disk, places.recovery)
+        disk.remove_tree(places.recovery)
     left = sorted({path for each in damaged for path in each.damaged} - repaired.keys())
     if left:
         raise Refused("the file is damaged and was not repaired by PAR2", path=left[0])
     disk.sync_volume(places.repaired)
     run.record.repaired = repaired
     return len(repaired)
-
-
-def _remove(disk: Disk, directory: Path) -> None:
-    if tree.is_plain_directory(directory):
-        workdir.empty(disk, directory)
-        disk.rmdir(directory)
-
-
-def _make_parents(disk: Disk, root: Path, path: str) -> None:
-    for above in tree.parents(path):
-        if not tree.is_plain_directory(root / above):
-            disk.mkdir(root / above)
 
 
 def complete_view(run: Run, watch: Watch) -> Path:
@@ -118,7 +105,7 @@ def complete_view(run: Run, watch: Watch) -> Path:
     for number, file in enumerate(others):
         target = root / file.path
         discard(disk, target)
-        _make_parents(disk, root, file.path)
+        workdir.make_parents(disk, root, file.path)
         try:
             disk.link(run.job.source_root / file.path, target)
         except OSError:

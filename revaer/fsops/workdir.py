@@ -87,12 +87,9 @@ def remove(disk: Disk, places: Places) -> None:
     if not tree.is_plain_directory(places.work):
         return
     if is_ours(places):
-        for path in places.directories:
-            if tree.is_plain_directory(path):
-                empty(disk, path)
-        for entry in _open_up(disk, places.work):
-            if entry.path != places.marker.name:
-                _delete(disk, places.work / entry.path, entry)
+        for path in [*places.work.iterdir()]:
+            if path != places.marker:
+                disk.remove_tree(path)
         disk.unlink(places.marker)
     elif any(tree.walk(places.work)):
         return
@@ -148,26 +145,16 @@ def give_back(disk: Disk, places: Places, record: Record | None) -> None:
 
 
 def empty(disk: Disk, directory: Path) -> None:
-    """Delete everything in a directory of ours; links are deleted, not followed. Raises OSError."""
-    for entry in _open_up(disk, directory):
-        _delete(disk, directory / entry.path, entry)
+    """Delete everything in a directory of ours, however deep; links are deleted, not followed. Raises OSError."""
+    for path in [*directory.iterdir()]:
+        disk.remove_tree(path)
 
 
-def _open_up(disk: Disk, directory: Path) -> list[tree.Entry]:
-    """List what is in a directory, the deepest first, and make its directories such that they can be emptied."""
-    found = []
-    for entry in tree.walk(directory):
-        if entry.kind is tree.Kind.DIRECTORY and entry.mode & 0o700 != 0o700:
-            disk.chmod(directory / entry.path, 0o700)
-        found.append(entry)
-    return found[::-1]
-
-
-def _delete(disk: Disk, path: Path, entry: tree.Entry) -> None:
-    if entry.kind is tree.Kind.DIRECTORY:
-        disk.rmdir(path)
-    else:
-        disk.unlink(path)
+def make_parents(disk: Disk, root: Path, path: str) -> None:
+    """Make the directories above a relative path that are not there yet. Raises OSError."""
+    for above in tree.parents(path):
+        if not tree.is_plain_directory(root / above):
+            disk.mkdir(root / above)
 
 
 def _mark(disk: Disk, places: Places) -> None:

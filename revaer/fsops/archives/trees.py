@@ -73,6 +73,9 @@ def remove_tree(root: Path) -> None:
             for directory in inner:
                 for child in _remove_files(directory):
                     serial += 1
+                    # To move a directory is to write into it.
+                    with suppress(OSError):
+                        child.chmod(0o700)
                     child.rename(root / f"{serial}.{os.urandom(8).hex()}")
                 directory.rmdir()
         root.rmdir()

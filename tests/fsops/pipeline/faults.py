@@ -80,6 +80,10 @@ class FaultyDisk(Disk):
         self._before("unlink")
         super().unlink(path)
 
+    def remove_tree(self, path: Path) -> None:
+        self._before("remove_tree", lambda: _remove_half(path))
+        super().remove_tree(path)
+
     def rmdir(self, path: Path) -> None:
         self._before("rmdir")
         super().rmdir(path)
@@ -104,6 +108,13 @@ class FaultyDisk(Disk):
 
     def sync_volume(self, directory: Path) -> None:
         self._before("sync_volume")
+
+
+def _remove_half(path: Path) -> None:
+    """Remove every other file of a tree."""
+    for folder, _, names in os.walk(path):
+        for name in sorted(names)[::2]:
+            Path(folder, name).unlink()
 
 
 class SmallDisk(FaultyDisk):
