@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import Self
+from typing import Final, Self
 
 from revaer.fsops.disk import Disk, StrPath
 from revaer.fsops.errors import Transient
 from revaer.fsops.record import Stamp
 from revaer.fsops.tree import stamp_of
 from revaer.fsops.watch import CHUNK, Watch
+
+NO_CLONE: Final = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM})
+"""What the system says where no clone can be made, but perhaps a copy."""
 
 
 def copy_file(disk: Disk, source: StrPath, expected: Stamp, target: StrPath, mode: int, watch: Watch) -> os.stat_result:

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from revaer.fsops.copying import discard
 from revaer.fsops.disk import Disk
 from revaer.fsops.errors import Refused, from_os_error
 from revaer.fsops.places import META_SUFFIX
@@ -84,7 +85,7 @@ def owners(disk: Disk, folder: Path, check: Callable[[], None]) -> dict[str, lis
 def save(disk: Disk, path: Path, record: Record) -> None:
     """Write a record and return when it is durable. Raises OSError; the old record is untouched then."""
     temporary = half_written(path)
-    _discard(disk, temporary)
+    discard(disk, temporary)
     descriptor = disk.create(temporary, 0o600)
     try:
         disk.write(descriptor, encode(record))
@@ -110,14 +111,6 @@ def find_all(folder: Path) -> Iterator[Path]:
     """Yield the files of all records in a folder, in the order of their names; none when there is no folder."""
     if folder.is_dir():
         yield from sorted(each for each in folder.iterdir() if each.name.endswith(META_SUFFIX) and each.name[0] != ".")
-
-
-def _discard(disk: Disk, path: Path) -> None:
-    try:
-        disk.lstat(path)
-    except FileNotFoundError:
-        return
-    disk.unlink(path)
 
 
 def _put_aside(disk: Disk, path: Path) -> None:

@@ -6,16 +6,14 @@ what is wanted it is replaced by a copy of its own.
 
 from __future__ import annotations
 
-import errno
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from revaer.fsops import tree
-from revaer.fsops.copying import clone_file, copy_file, discard
+from revaer.fsops.copying import NO_CLONE, clone_file, copy_file, discard
 from revaer.fsops.errors import FsOpsError, Transient, from_os_error
 from revaer.fsops.record import Placed
 from revaer.fsops.room import check_room
@@ -23,8 +21,6 @@ from revaer.fsops.run import Run, StepResult
 from revaer.fsops.transfer import part_name
 from revaer.fsops.tree import Entry, Kind
 from revaer.fsops.watch import Watch
-
-_NO_CLONE: Final = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +178,7 @@ class _Permissions:
         try:
             clone_file(self._disk, source, entry.stamp, part, entry.mode)
         except OSError as error:
-            if error.errno not in _NO_CLONE:
+            if error.errno not in NO_CLONE:
                 raise
             discard(self._disk, part)
             if self._copied == 0:

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from revaer.fsops import tree
-from revaer.fsops.copying import clone_file, copy_file, discard
+from revaer.fsops import tree, workdir
+from revaer.fsops.copying import NO_CLONE, clone_file, copy_file, discard
 from revaer.fsops.disk import StrPath
 from revaer.fsops.errors import FsOpsError, Refused, Transient, from_os_error
 from revaer.fsops.layout import Item
@@ -35,7 +35,6 @@ _LOOK_EVERY: Final = 64
 """How many links are made between two looks whether to stop: a look takes as long as a tenth of a link."""
 
 _NO_LINK: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
-_NO_CLONE: Final = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM})
 
 
 def transfer(run: Run, watch: Watch) -> StepResult:
@@ -203,7 +202,7 @@ class _Transfer:
         try:
             self._disk.lstat(home)
         except FileNotFoundError:
-            self._make_parents(self._run.places.extracted, file.path)
+            workdir.make_parents(self._disk, self._run.places.extracted, file.path)
             self._rename(self._root / path, home)
             return True
         return False
@@ -223,11 +222,6 @@ class _Transfer:
             if not tree.is_plain_directory(target):
                 self._disk.mkdir(target)
                 self._touched.add(str(target.parent))
-
-    def _make_parents(self, root: Path, path: str) -> None:
-        for above in tree.parents(path):
-            if not tree.is_plain_directory(root / above):
-                self._disk.mkdir(root / above)
 
     def _place_all(self, missing: list[Item], room: Stockroom) -> None:
         """Place what is missing. What the record has of it afterwards is durable, however this ends."""
@@ -338,7 +332,7 @@ class _Transfer:
     def _check_fallback(self, source: str, error: OSError) -> None:
         """Go on with a copy if no link or clone can be made and the policy allows that."""
         is_clone = self._mode is MoveMode.REFLINK
-        if error.errno not in (_NO_CLONE if is_clone else _NO_LINK):
+        if error.errno not in (NO_CLONE if is_clone else _NO_LINK):
             raise error
         if self._run.policy.link_fallback != "copy" and self._mode is not MoveMode.MOVE:
             name = "clone" if is_clone else "hard link"

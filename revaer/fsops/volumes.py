@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from revaer.fsops import tree
+from revaer.fsops.disk import Disk
 from revaer.fsops.places import FOLDER
 
 MARKER: Final = "volume.json"
@@ -169,7 +170,7 @@ def mark(root: Path) -> str:
         os.fsync(stream.fileno())
     temporary.rename(folder / MARKER)
     for directory in (folder, root):
-        _sync(directory)
+        Disk().sync_path(directory, directory=True)
     return identity
 
 
@@ -184,11 +185,3 @@ def key_of(path: str) -> str:
 def volume_key(device: int) -> str:
     """Return the name of a volume for counting."""
     return f"device {device}"
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
