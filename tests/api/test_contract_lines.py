@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from typing import get_args
 
 import httpx
 import pytest
 
 from revaer.api.app import ROUTES
+from revaer.api.fields import PriorityName
 from revaer.api.problems import BASE, KINDS
 from revaer.api.settings import ApiSettings
 from revaer.config.messages import Configuration
-from revaer.types import new_torrent_id
+from revaer.types import Priority, new_torrent_id
 from tests.api.conftest import ADMIN, READER, Running, StartApi, make_view
 from tests.support.problem_documents import assert_problem
 
@@ -183,3 +185,8 @@ async def test_every_answer_has_its_request_id(api: Running) -> None:
         headers.pop("content-length", None)
         answer = await api.http.request(request.method, str(request.url), content=request.content, headers=headers)
         assert (answer.status_code, answer.headers["x-request-id"]) == (status, f"mine-{number}")
+
+
+def test_priorities_have_their_numbers() -> None:
+    assert {one.name.lower(): int(one) for one in Priority} == {"skip": 0, "low": 1, "normal": 4, "high": 7}
+    assert set(get_args(PriorityName)) == {one.name.lower() for one in Priority}

@@ -70,6 +70,12 @@ def test_every_row_names_a_test(table: Path) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=identify)
+def test_every_line_stands_once(table: Path) -> None:
+    lines = [cells[0].casefold() for _, cells in rows(table) if len(cells) == 2]
+    assert [line for line in lines if lines.count(line) > 1] == []
+
+
+@pytest.mark.parametrize("table", TABLES, ids=identify)
 def test_every_test_that_is_named_exists(table: Path) -> None:
     missing = [
         f"{identify(table)}:{number}: {file}::{name}"
