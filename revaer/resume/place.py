@@ -13,8 +13,10 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,7 @@ from revaer.files import sync_directory, write_atomically
 from revaer.resume import copy_format, doubts, marker, record_format
 from revaer.resume.atomic import is_temporary, write_files
 from revaer.resume.disk import PosixDisk
+from revaer.resume.records import WAYS
 
 WITHIN: Final = 80.0
 """Seconds that bringing the records may take: less than a start may."""
@@ -112,20 +115,25 @@ def _write_note(note: Path, wanted: Path) -> str:
 
 def _carry(before: Path, wanted: Path, names: set[str], deadline: float) -> None:
     """Give the wanted directory these files of the one before, durably."""
-    # The mark of a clean stop says that all others are whole: it comes last.
-    missing = [
-        name
-        for name in sorted(names, key=lambda name: name == marker.NAME)
-        if not _is_same(before / name, wanted / name)
-    ]
-    for start in range(0, len(missing), _BATCH):
+    missing = [name for name in sorted(names) if not _is_same(before / name, wanted / name)]
+    files = [name for name in missing if name != marker.NAME]
+    for start in range(0, len(files), _BATCH):
         if start and time.monotonic() > deadline:
-            why = (
-                f"{start} of {len(missing)} files were brought in the time of a start, the next start goes on with them"
-            )
+            why = f"{start} of {len(files)} files were brought in the time of a start, the next start goes on with them"
             raise TimeoutError(errno.ETIMEDOUT, why)
-        _bring(before, wanted, missing[start : start + _BATCH])
+        _bring_batch(before, wanted, files[start : start + _BATCH])
+    if marker.NAME in missing:
+        # The mark of a clean stop says that all others are whole: it comes last.
+        _bring(before, wanted, [marker.NAME])
     sync_directory(wanted)
+
+
+def _bring_batch(before: Path, wanted: Path, names: Sequence[str]) -> None:
+    """Bring files in parts: a disk makes many files durable at once for the price of few."""
+    parts = [names[way::WAYS] for way in range(min(WAYS, len(names)))]
+    with ThreadPoolExecutor(WAYS) as pool:
+        # Read to the end, so that what a part raises is raised here.
+        list(pool.map(partial(_bring, before, wanted), parts))
 
 
 def _ours(folder: Path) -> set[str]:
