@@ -11,7 +11,7 @@ from typing import Final
 
 from revaer.fsops.archives.errors import BadArchive, UnsafeMember, shown
 from revaer.fsops.archives.names import MAX_NAME_BYTES, MAX_PATH_BYTES, fold
-from revaer.fsops.archives.trees import remove_tree, walk
+from revaer.fsops.archives.trees import paths, remove_tree
 
 _LONGEST_PATH: Final = 4095
 _HEADROOM: Final = MAX_NAME_BYTES + 64
@@ -68,9 +68,9 @@ class Placement:
         """A rename takes no notice of how long the paths below become, but nobody could use or delete them."""
         root, whole = len(os.fsencode(self._into)), len(os.fsencode(place))
         room = min(MAX_PATH_BYTES + root, _LONGEST_PATH - _HEADROOM) - whole
-        for node in walk(tree):
-            if len(os.fsencode(node.path)) > room:
-                raise UnsafeMember(f"the path of the member {shown(node.path)} becomes too long in its directory")
+        for path in paths(tree):
+            if len(os.fsencode(path)) > room:
+                raise UnsafeMember(f"the path of the member {shown(path)} becomes too long in its directory")
 
     def _move(self, source: Path, target: Path) -> None:
         source.rename(target)

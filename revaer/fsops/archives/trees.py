@@ -64,6 +64,19 @@ def measure(root: Path) -> tuple[int, int]:
     return entries, size
 
 
+def paths(root: Path) -> Iterator[str]:
+    """Yield the path of every entry below a directory, in no order, without looking at the entries. Raises OSError."""
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                yield path
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+
+
 def remove_tree(root: Path) -> None:
     """Remove a directory and all in it, however deep it is; an absent one is no error. Raises OSError."""
     if not root.is_symlink() and root.is_dir():
