@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from actors import ComponentHealth, HealthState
+from actors import ActorError, ComponentHealth, HealthState
 from revaer.api.call import Answer, Call, Reply, json_reply
 from revaer.api.errors import NotReady
 from revaer.api.fsops_views import figures_document
 from revaer.api.origin import is_on_node
 from revaer.api.services import Services
 from revaer.api.views import rfc3339
+from revaer.journal.messages import ReportJournal
 from revaer.security.messages import Scope
 from revaer.session.messages import EngineReport
 
 NO_QUERY: frozenset[str] = frozenset()
+JOURNAL_SECONDS = 0.5
 STATUS = {
     HealthState.UP: "ok",
     HealthState.DEGRADED: "degraded",
@@ -55,6 +57,7 @@ async def health_full(call: Call, services: Services) -> Answer:
     report = await services.engine.look()
     tripped = await services.guardrails.look()
     jobs = await services.jobs.look()
+    kept = await _journal(services)
     document |= {
         "build_sha": facts.build_sha,
         "revision": terms.revision,
@@ -73,6 +76,8 @@ async def health_full(call: Call, services: Services) -> Answer:
     }
     if jobs is not None:
         document["fsops"] = figures_document(jobs)
+    if kept is not None:
+        document["journal"] = kept
     return json_reply(document)
 
 
@@ -142,6 +147,20 @@ def _database(services: Services) -> dict[str, Any]:
     if status.server_version is not None:
         document["server_version"] = status.server_version
     return document
+
+
+async def _journal(services: Services) -> dict[str, Any] | None:
+    try:
+        figures = await services.journal.ask(ReportJournal(), within=JOURNAL_SECONDS)
+    except ActorError:
+        return None
+    document = {
+        "waiting": figures.waiting,
+        "waiting_bytes": figures.waiting_bytes,
+        "lost": figures.lost,
+        "gaps": figures.gaps,
+    }
+    return document if figures.events is None else document | {"events": figures.events}
 
 
 def _events(services: Services) -> dict[str, Any]:

@@ -127,6 +127,7 @@ async def test_full_health_tells_everything_with_a_key_and_a_summary_without(api
     assert document["components"]["session"]["state"] == "up"
     assert document["engine"]["engine"] == "fake"
     assert document["events"]["epoch"] == 7
+    assert "journal" not in document, "nobody keeps one here"
     assert set(document["mailboxes"]["session"]) == {"depth", "peak", "capacity"}
     async with httpx.AsyncClient(base_url=api.url, trust_env=False) as stranger:
         assert set((await stranger.get("/health/full")).json()) == {"status", "mode", "version"}

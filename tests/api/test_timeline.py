@@ -185,3 +185,10 @@ async def test_health_tells_of_events(api: Running) -> None:
     assert after["events"]["subscribers"] == before["subscribers"] + 1
     assert after["events"]["lagged"] >= 1
     assert after["components"]["journal"]["state"] == "up"
+
+
+async def test_health_tells_of_the_journal(api: Running) -> None:
+    figures = (await api.http.get("/health/full")).json()["journal"]
+    assert {name: figures[name] for name in ("lost", "gaps")} == {"lost": 0, "gaps": 0}
+    assert figures["waiting"] >= 0
+    assert figures["waiting_bytes"] >= 0

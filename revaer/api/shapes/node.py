@@ -86,6 +86,20 @@ class EventFacts(TypedDict):
     """Events that subscribers missed since the start, those included who left."""
 
 
+class JournalFacts(TypedDict):
+    """How the journal of events stands."""
+
+    events: NotRequired[Count]
+    """Events that are kept. Absent until they were counted."""
+    waiting: Count
+    """Events in memory that are not written yet."""
+    waiting_bytes: Bytes
+    lost: Count
+    """At most so many events could not be kept since the journal was last started."""
+    gaps: Count
+    """Stretches from which events may be missing."""
+
+
 class MailboxFacts(TypedDict):
     """How full an actor's mailbox is."""
 
@@ -114,6 +128,8 @@ class FullHealth(HealthSummary):
     """Absent while post-processing does not answer."""
     database: DatabaseFacts
     events: EventFacts
+    journal: NotRequired[JournalFacts]
+    """Absent while the journal does not answer."""
     mailboxes: dict[str, MailboxFacts]
     """By the name of the actor."""
     guardrails: list[GuardrailFacts]
