@@ -295,6 +295,7 @@ async def test_health_page_has_every_field_of_the_contract(home: Path, fresh_dat
         assert {"queue", "running", "failed"} <= page["fsops"].keys()
         assert {"latency_ms", "server_version"} <= page["database"].keys()
         assert page["events"].keys() == {"epoch", "seq", "subscribers", "lagged"}
+        assert page["journal"].keys() - {"events"} == {"waiting", "waiting_bytes", "lost", "gaps"}
         assert page["mailboxes"]
         assert all(box.keys() == {"depth", "peak", "capacity"} for box in page["mailboxes"].values())
         assert {one["guardrail"] for one in page["guardrails"]} >= {"global_download_cap", "global_upload_cap"}
