@@ -169,6 +169,9 @@ class Gate:
         done = self._proving[attempt.digest] = trio.Event()
         try:
             proven = await self._lane.run(attempt.prove, within=PROOF_SECONDS)
+        except BaseException:  # nothing was learnt about the key
+            self._authenticator.withdraw(attempt)
+            raise
         finally:
             del self._proving[attempt.digest]
             done.set()

@@ -8,9 +8,9 @@ from werkzeug.http import parse_options_header
 
 from revaer.api.call import Call
 from revaer.api.errors import InvalidBody, InvalidParam, MediaTypeRefused
-from revaer.api.json_text import parse_json
+from revaer.api.json_text import is_quick, parse_json
 from revaer.api.services import Services
-from revaer.api.settings import JSON_BYTES, OFF_LOOP_BYTES
+from revaer.api.settings import JSON_BYTES
 
 JSON_TYPE = "application/json"
 PATCH_TYPES = ("application/merge-patch+json", JSON_TYPE)
@@ -32,8 +32,7 @@ async def read_json(
     body = await call.read_body(JSON_BYTES)
     if optional and not body:
         return None
-    large = len(body) > OFF_LOOP_BYTES
-    document = await services.lane.run(parse_json, body) if large else parse_json(body)
+    document = parse_json(body) if is_quick(body) else await services.lane.run(parse_json, body)
     if optional and document is None:
         raise InvalidBody([InvalidParam("", "must be an object, or left out")])
     return document

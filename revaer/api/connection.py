@@ -48,7 +48,8 @@ class _IdleMark:
     """Notes since when a connection has nothing to do; the server sweeps them."""
 
     def __init__(self) -> None:
-        self.since: float | None = None
+        # Who has not yet come through the handshake has nothing to do.
+        self.since: float | None = trio.current_time()
 
     async def restart(self, _group: object, _action: object) -> None:
         self.since = trio.current_time()

@@ -16,10 +16,10 @@ from revaer.api.catalogue_copy import copy_catalogue
 from revaer.api.errors import ApiError, ClientGone, MalformedRequest, NotReady, RateExceeded, SocketFault
 from revaer.api.event_writer import EventWriter, reset_fields
 from revaer.api.frames import SOCKET
+from revaer.api.json_text import is_quick
 from revaer.api.problems import explain
 from revaer.api.replay import Feed, Start, read_event_id
 from revaer.api.services import Services
-from revaer.api.settings import OFF_LOOP_BYTES
 from revaer.api.socket_ops import Op, Ping, Subscribe, parse_message, parse_op
 from revaer.api.sockets import GOING_AWAY, NO_TEXT, POLICY, Socket
 from revaer.api.sse import BUFFER
@@ -130,15 +130,33 @@ class EventSocket:
         while True:
             document = await self._parse(await self._socket.read())
             try:
-                await self._do(parse_op(document))
+                await self._do(self._op(document))
             except (MalformedRequest, RateExceeded) as error:
                 await self._socket.complain(explain(error))
 
+    def _op(self, document: Any) -> Op:
+        """Read what the client says. A subscription, and what is none of its words, count as a call.
+
+        Raises:
+            MalformedRequest: it is none of its words.
+            RateExceeded: there were too many.
+        """
+        try:
+            op = parse_op(document)
+        except MalformedRequest:
+            self._count()
+            raise
+        if isinstance(op, Subscribe):
+            self._count()
+        return op
+
+    def _count(self) -> None:
+        if self._call.principal is not None:
+            self._services.gate.count(self._call.principal, self._call)
+
     async def _parse(self, text: str) -> Any:
         try:
-            if len(text) > OFF_LOOP_BYTES:
-                return await self._services.lane.run(parse_message, text)
-            return parse_message(text)
+            return parse_message(text) if is_quick(text) else await self._services.lane.run(parse_message, text)
         except ApiError as error:
             raise SocketFault(str(error), NO_TEXT) from error
 
@@ -149,8 +167,6 @@ class EventSocket:
             return
         self._has_begun.set()
         if isinstance(op, Subscribe):
-            if self._call.principal is not None:
-                self._services.gate.count(self._call.principal, self._call)
             self._has_begun = trio.Event()
         self._asked = op if isinstance(op, Subscribe) else None
         self._begins_anew = False

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from revaer.api import settings
 from revaer.api.call import escape
@@ -18,6 +20,12 @@ T = TypeVar("T")
 TRACKER_SCHEMES = frozenset({"http", "https", "udp", "ws", "wss"})
 WEB_SEED_SCHEMES = frozenset({"http", "https"})
 SCOPED = {"private", "source"}
+
+PriorityName = Literal["skip", "low", "normal", "high"]
+_PRIORITIES = get_args(PriorityName)
+_INDEX = re.compile("0|[1-9][0-9]{0,6}", re.ASCII)
+_SHOWN = 32
+"""How many wrong priorities a refusal names."""
 
 
 class Body(BaseModel):
@@ -37,8 +45,9 @@ def validate(adapter: TypeAdapter[T], value: object) -> T:
     Raises:
         InvalidBody: some of it cannot be accepted; every wrong value is named by a JSON Pointer.
     """
-    if isinstance(value, dict) and len(value) > settings.BODY_FIELDS:
-        raise InvalidBody([InvalidParam("", f"must have at most {settings.BODY_FIELDS} fields")])
+    wide = next(_too_wide(value, ()), None)
+    if wide is not None:
+        raise InvalidBody([InvalidParam(pointer(wide), f"must have at most {settings.BODY_FIELDS} fields")])
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
@@ -47,6 +56,22 @@ def validate(adapter: TypeAdapter[T], value: object) -> T:
         for detail in details:
             wrong.setdefault(pointer(_within(value, detail)), []).append(_message(detail))
         raise InvalidBody([InvalidParam(place, "; or: ".join(told)) for place, told in wrong.items()]) from None
+
+
+def _too_wide(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Name objects with more fields than any model has: each unknown field would be told of. What counts files has a
+    bound of its own."""
+    if isinstance(value, dict):
+        if len(value) > settings.BODY_FIELDS and path[-1:] != ("priorities",):
+            yield path
+            return
+        for name, item in value.items():
+            if isinstance(item, dict | list):
+                yield from _too_wide(item, (*path, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, dict | list):
+                yield from _too_wide(item, (*path, index))
 
 
 def _within(value: object, detail: Any) -> list[str | int]:
@@ -143,9 +168,17 @@ def _distinct(values: list[str]) -> list[str]:
 
 
 def _index(text: str) -> str:
-    if not (text.isascii() and text.isdigit()) or len(text) > 7 or str(int(text)) != text:
+    if not _INDEX.fullmatch(text):
         raise ValueError("must be the index of a file")
     return text
+
+
+def _first_wrong(value: object) -> object:
+    """Return what says the same of priorities, with no more wrong ones than a refusal names."""
+    if not isinstance(value, dict) or len(value) > settings.PRIORITIES:
+        return value
+    wrong = {key: name for key, name in value.items() if name not in _PRIORITIES or not _INDEX.fullmatch(key)}
+    return dict(islice(wrong.items(), _SHOWN)) if len(wrong) > _SHOWN else value
 
 
 def _shown(pattern: str, **more: Any) -> Any:
@@ -200,7 +233,10 @@ Rate = Annotated[int, Field(ge=0, le=settings.RATE_MAX, json_schema_extra={"x-un
 Count = Annotated[int, Field(ge=0, le=settings.RATE_MAX)]
 Connections = Annotated[int, Field(ge=2, le=65_535)]
 Ratio = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-PriorityName = Literal["skip", "low", "normal", "high"]
-Priorities = dict[
-    Annotated[str, Field(json_schema_extra=_shown("^(0|[1-9][0-9]{0,6})$")), AfterValidator(_index)], PriorityName
+Priorities = Annotated[
+    dict[
+        Annotated[str, Field(json_schema_extra=_shown("^(0|[1-9][0-9]{0,6})$")), AfterValidator(_index)], PriorityName
+    ],
+    Field(max_length=settings.PRIORITIES),
+    BeforeValidator(_first_wrong),
 ]

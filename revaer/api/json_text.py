@@ -12,12 +12,12 @@ from typing import Any, NoReturn
 
 from revaer.api.call import escape
 from revaer.api.errors import BodyTooLarge, InvalidParam, MalformedRequest
-from revaer.api.settings import JSON_DEPTH, JSON_KEY_CHARS, JSON_VALUES
+from revaer.api.settings import JSON_DEPTH, JSON_KEY_CHARS, JSON_VALUES, OFF_LOOP_BYTES
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 32
 _SCANNERS: Any = json.scanner
-_QUICK_VALUES = 10_000
+_QUICK_VALUES = 5_000
 """Up to so many values are parsed at once: a few milliseconds."""
 
 
@@ -43,6 +43,18 @@ class _Reader:
         return _Doubled(pairs) if is_doubled else found
 
 
+def is_quick(text: bytes | str) -> bool:
+    """Tell whether JSON text may be parsed on the event loop."""
+    return len(text) <= OFF_LOOP_BYTES and _size_of(text) <= _QUICK_VALUES
+
+
+def _size_of(text: bytes | str) -> int:
+    """Return how many values JSON text holds at most."""
+    if isinstance(text, bytes):
+        return text.count(b",") + text.count(b"[") + text.count(b"{")
+    return text.count(",") + text.count("[") + text.count("{")
+
+
 def parse_json(body: bytes) -> Any:
     """Parse JSON text.
 
@@ -53,7 +65,7 @@ def parse_json(body: bytes) -> Any:
     """
     if not body:
         raise MalformedRequest("the body is empty")
-    size = body.count(b",") + body.count(b"[") + body.count(b"{")
+    size = _size_of(body)
     if size > JSON_VALUES:
         raise BodyTooLarge("the body", JSON_VALUES, unit="values")
     reader = _Reader()

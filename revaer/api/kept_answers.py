@@ -104,6 +104,9 @@ class KeptAnswers(Protocol):
     async def claim(self, name: Name, digest: bytes, *, now: float) -> Found:
         """Note that a call is made, unless it was made within the last day; return what is known of it."""
 
+    async def find(self, name: Name, digest: bytes, *, now: float) -> Found | None:
+        """Return what is known of a call that was made within the last day; None when it was not."""
+
     async def keep(self, call: Unfinished, reply: Reply) -> None:
         """Keep the answer of a call."""
 
@@ -121,6 +124,10 @@ class NothingKept:
         """Refuse. Raises: NotReady."""
         del name, digest, now
         raise NotReady("this node has no place to keep answers", retry_after=30.0)
+
+    async def find(self, name: Name, digest: bytes, *, now: float) -> Found | None:
+        """Refuse. Raises: NotReady."""
+        return await self.claim(name, digest, now=now)
 
     async def keep(self, call: Unfinished, reply: Reply) -> None:
         """Keep nothing."""
@@ -160,6 +167,15 @@ class StoredAnswers:
         except DatabaseError as error:
             raise _away(error) from error
         raise NotReady("the key changes hands all the time")
+
+    async def find(self, name: Name, digest: bytes, *, now: float) -> Found | None:
+        """See `KeptAnswers.find`."""
+        try:
+            rows = await self._database.fetch(_SELECT, NODE, *name, within=_WITHIN)
+            is_known = bool(rows) and rows[0]["made_at"] > _moment(now - KEPT_SECONDS)
+            return await self._read(rows[0], digest) if is_known else None
+        except DatabaseError as error:
+            raise _away(error) from error
 
     async def keep(self, call: Unfinished, reply: Reply) -> None:
         """See `KeptAnswers.keep`."""

@@ -137,8 +137,7 @@ class Once:
             await trio.sleep(PRUNE_SECONDS)
 
     async def _settle(self, call: Call, name: Name, digest: bytes, work: Callable[[], Awaitable[Answer]]) -> Answer:
-        self._check_room(name.owner)
-        found: Found = await self._kept.claim(name, digest, now=self._clock())
+        found = await self._find(name, digest)
         if isinstance(found, OtherBody):
             raise _other_body()
         if isinstance(found, Finished):
@@ -164,11 +163,16 @@ class Once:
         # The work is done, so the answer stands; who asks again is recognised by what was made.
         log.warning("answer_not_kept", request_id=call.request_id, reason=reason)
 
-    def _check_room(self, owner: str) -> None:
-        usage = self._usage.get(owner, Usage())
-        if usage.answers >= ANSWERS or usage.bytes >= ANSWER_BYTES:
+    async def _find(self, name: Name, digest: bytes) -> Found:
+        """Return what is known of a call, and note that it is made; who has no room for more gets what is kept."""
+        usage = self._usage.get(name.owner, Usage())
+        if usage.answers < ANSWERS and usage.bytes < ANSWER_BYTES:
+            return await self._kept.claim(name, digest, now=self._clock())
+        found = await self._kept.find(name, digest, now=self._clock())
+        if found is None:
             told = f"a caller may have {ANSWERS} answers with {ANSWER_BYTES} bytes kept under idempotency keys in a day"
             raise TooManyAnswers(told, _FULL_SECONDS)
+        return found
 
     async def _digest(self, call: Call) -> bytes:
         kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -18,6 +18,7 @@ from revaer.api.connection import Connection, QuietConfig
 from revaer.api.errors import CannotListen
 from revaer.api.interfaces import address_to_bind
 from revaer.api.settings import CONNECTIONS, HANDSHAKE_SECONDS, HEAD_SECONDS, KEEP_ALIVE_SECONDS
+from revaer.quiet import Quiet
 
 log = structlog.get_logger("revaer.api")
 
@@ -76,6 +77,7 @@ class HttpServer:
         self._most = min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._serving = trio.CancelScope()
         self._stopping = False
+        self._quiet = Quiet()
         self._changed = trio.lowlevel.ParkingLot()
 
     @property
@@ -191,8 +193,9 @@ class HttpServer:
             await trio.serve_listeners(serve, [door.listener], handler_nursery=self._nursery)
 
     async def _serve(self, door: _Door, plain: trio.SocketStream) -> None:
-        if len(self._connections) >= self._most:
-            await self._make_room()
+        if len(self._connections) >= self._most and not await self._makes_room():
+            await trio.aclose_forcefully(plain)
+            return
         stream: trio.SocketStream | trio.SSLStream[trio.SocketStream] = plain
         if door.tls is not None:
             stream = trio.SSLStream(plain, door.tls, server_side=True, https_compatible=True)
@@ -207,14 +210,18 @@ class HttpServer:
             if connection.context is context and connection.idle:
                 await connection.hang_up()
 
-    async def _make_room(self) -> None:
-        """End the connection that has done nothing for longest. Who has something to do is never ended for another."""
+    async def _makes_room(self) -> bool:
+        """End the connection that has done nothing for longest. Who has something to do is never ended for another:
+        False then."""
         now = trio.current_time()
         longest = max(self._connections, key=lambda connection: connection.idle_for(now))
         if longest.idle:
             await longest.hang_up()
-        else:
-            log.warning("too_many_connections", connections=len(self._connections))
+            return True
+        untold = self._quiet.untold()
+        if untold is not None:
+            log.warning("too_many_connections", connections=len(self._connections), untold=untold)
+        return False
 
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)

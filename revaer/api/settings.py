@@ -42,6 +42,9 @@ JSON_VALUES: Final = 250_000
 """How many values a JSON body may hold; more of them would hold up the event loop wherever they are looked at."""
 
 BODY_FIELDS: Final = 256
+PRIORITIES: Final = 20_000
+"""How many files a selection may name one by one; each costs about a microsecond of the event loop."""
+
 RATE_MAX: Final = 2_147_483_647
 """Bytes per second; the engine counts in 32 bits."""
 

@@ -168,8 +168,8 @@ async def _read_add(call: Call, services: Services) -> AddTorrent:
         asked = await services.lane.run(form_document, form) if form.is_large else form_document(form)
         return parse_add(asked, services.settings, metainfo=form.file)
     document = await read_json(call, services)
-    source = document.get("metainfo") if isinstance(document, dict) else None
-    if isinstance(source, str) and len(source) > OFF_LOOP_BYTES:
+    encoded = [document.get(name) for name in ("metainfo", "resume")] if isinstance(document, dict) else []
+    if any(isinstance(text, str) and len(text) > OFF_LOOP_BYTES for text in encoded):
         return await services.lane.run(parse_add, document, services.settings)
     return parse_add(document, services.settings)
 

@@ -11,6 +11,7 @@ from revaer.security.keys import RateLimit, generate_key
 from revaer.security.messages import Principal
 from tests.api.control.conftest import Node
 from tests.support.problem_documents import assert_problem
+from tests.support.web_socket import connected
 
 LIMITED = generate_key()
 
@@ -135,6 +136,18 @@ async def test_too_many_calls_are_429_and_counted(node: Node) -> None:
     metrics = (await node.http.get("/metrics")).text
     assert "revaer_rate_limited_total 3.0" in metrics
     assert (await node.http.get("/v1/keys")).status_code == 200, "others go on"
+
+
+async def test_what_a_socket_cannot_make_sense_of_counts_as_a_call(node: Node) -> None:
+    node.ledger.enter_key(LIMITED, "read", rate_limit=RateLimit(3, 3600.0))
+    async with connected(node.port, key=LIMITED) as socket:
+        statuses = []
+        for _ in range(3):
+            await socket.send({"op": "shout"})
+            statuses.append((await socket.message("error"))["problem"]["status"])
+        await socket.send({"op": "ping"})
+        await socket.message("pong")
+    assert statuses == [400, 400, 429]
 
 
 async def test_a_key_without_limit_hears_of_none(node: Node) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import trio
 
+from revaer.api.json_text import is_quick
+from revaer.api.settings import OFF_LOOP_BYTES
 from tests.api.conftest import ADMIN, Running, StartApi
 from tests.support.raw_http import RawConnection, raw_connection, request, say
 
+MAGNET = f"magnet:?xt=urn:btih:{'a' * 40}"
 JSON: dict[str, Any] = {"content_type": "application/json"}
 
 
@@ -47,6 +51,33 @@ async def test_a_body_of_another_type_is_a_problem(api: Running, headers: dict[s
     answer = await say(api.settings.port, post(b'{"magnet":"magnet:?"}', **headers))
     assert answer.status == 415
     assert answer.problem
+
+
+def test_many_values_are_not_for_the_event_loop_however_short_they_are() -> None:
+    few, many = b"[" + b"0," * 4_000 + b"0]", b"[" + b"0," * 6_000 + b"0]"
+    assert (is_quick(few), is_quick(many), is_quick(many.decode())) == (True, False, False)
+    assert not is_quick(b'"' + b"x" * OFF_LOOP_BYTES + b'"')
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"options": {f"f{number}": 1 for number in range(300)}}, ["/options"]),
+        ({"tags": [{f"f{number}": 1 for number in range(300)}]}, ["/tags/0"]),
+        ({"priorities": dict.fromkeys(map(str, range(20_001)), "low")}, ["/priorities"]),
+        (
+            {"priorities": {str(number): "urgent" for number in range(5_000)}},
+            [f"/priorities/{number}" for number in range(32)],
+        ),
+    ],
+    ids=["wide object", "wide object in a list", "many priorities", "many wrong priorities"],
+)
+async def test_a_refusal_names_a_bounded_number_of_faults(
+    api: Running, body: dict[str, Any], pointers: list[str]
+) -> None:
+    answer = await say(api.settings.port, post(json.dumps({"magnet": MAGNET, **body}).encode(), **JSON))
+    assert answer.status == 422
+    assert [param["pointer"] for param in answer.problem["invalid_params"]] == pointers
 
 
 BODIES = {

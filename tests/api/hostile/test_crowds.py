@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
+import structlog.testing
 import trio
 import trio.testing
 
@@ -95,6 +96,22 @@ async def test_beyond_the_bound_the_longest_idle_makes_room(
             assert (await one.answer()).status == 200
         assert await idle[0].rest() == b""
         assert (await api.http.get("/health/live")).status_code == 200
+
+
+async def test_beyond_the_bound_nobody_is_let_in_while_all_are_at_work(
+    start_api: StartApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("revaer.api.server.CONNECTIONS", 3)
+    monkeypatch.setattr("revaer.api.server.log", structlog.testing.CapturingLogger())  # else the log is read as a fault
+    async with start_api() as api, AsyncExitStack() as stack:
+        for _ in range(3):
+            busy = await stack.enter_async_context(raw_connection(api.settings.port))
+            await busy.send(stream_head())
+            while b"\r\n\r\n" not in busy.raw:
+                busy.raw += await busy.stream.receive_some()
+        for _ in range(3):
+            late = await stack.enter_async_context(raw_connection(api.settings.port))
+            assert await late.rest() == b""
 
 
 def stream_head(path: str = "/v1/events") -> bytes:

@@ -55,6 +55,11 @@ class RememberedAnswers:
             return OtherBody()
         return Unfinished(row.seed, row.made_at, is_new=False) if row.reply is None else Finished(row.reply)
 
+    async def find(self, name: Name, digest: bytes, *, now: float) -> Found | None:
+        self._check()
+        row = self.rows.get(name)
+        return None if row is None or row.made_at <= now - KEPT_SECONDS else await self.claim(name, digest, now=now)
+
     async def keep(self, call: Unfinished, reply: Reply) -> None:
         self._check()
         if self.lose_next:

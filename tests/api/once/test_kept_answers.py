@@ -103,6 +103,18 @@ async def test_what_is_old_is_forgotten_with_its_body(kept: KeptAnswers) -> None
     assert await kept.usage() == {"rk_me": Usage(1, len(ANSWER.body))}
 
 
+async def test_a_look_notes_nothing(kept: KeptAnswers) -> None:
+    assert await kept.find(NAME, DIGEST, now=NOW) is None
+    made = await claimed(kept)
+    found = await kept.find(NAME, DIGEST, now=NOW + 1)
+    assert isinstance(found, Unfinished)
+    assert (found.seed, found.is_new) == (made.seed, False)
+    assert await kept.find(NAME, b"another", now=NOW) == OtherBody()
+    await kept.keep(made, ANSWER)
+    assert await kept.find(NAME, DIGEST, now=NOW + 1) == Finished(ANSWER)
+    assert await kept.find(NAME, DIGEST, now=NOW + KEPT_SECONDS + 1) is None
+
+
 async def test_what_is_kept_is_counted_by_owner(kept: KeptAnswers) -> None:
     assert await kept.usage() == {}
     await kept.keep(await claimed(kept), ANSWER)

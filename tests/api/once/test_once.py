@@ -344,6 +344,20 @@ async def test_a_caller_keeps_no_more_than_it_may(tmp_path: Path, owner: str, us
     assert int(answer.headers["retry-after"]) >= 1
 
 
+async def test_a_caller_without_room_gets_the_answers_it_has(tmp_path: Path) -> None:
+    answers, full = RememberedAnswers(), FullAnswers(ADMIN.key_id, Usage(ANSWERS, 0))
+    async with open_api(tmp_path / "earlier", beside=lambda _: ((), {"answers": answers})) as api:
+        first = await OnceApi(api, answers).add("k", BODY)
+    full.rows = answers.rows
+    async with open_api(tmp_path / "later", beside=lambda _: ((), {"answers": full})) as api:
+        once = OnceApi(api, full)
+        again = await once.add("k", BODY)
+        assert (again.status_code, again.content) == (201, first.content)
+        assert_problem(await once.add("k", {**BODY, "paused": True}), 409, "conflict")
+        assert_problem(await once.add("other", BODY), 429, "rate-limited")
+    assert len(full.rows) == 1
+
+
 async def test_old_answers_are_forgotten_and_the_rest_counted(autojump_clock: trio.testing.MockClock) -> None:
     answers = RememberedAnswers()
     now = [1_800_000_000.0]

@@ -90,6 +90,13 @@ async def test_a_message_that_makes_no_sense_is_a_problem_and_changes_nothing(ap
         await socket.message("event")
 
 
+async def test_an_object_wider_than_any_is_refused_in_one_sentence(api: Running) -> None:
+    async with connected(api.settings.port, key=READER) as socket:
+        await socket.send({"op": "subscribe", "filter": {f"f{number}": 1 for number in range(20_000)}})
+        problem = (await socket.message("error"))["problem"]
+        assert [param["pointer"] for param in problem["invalid_params"]] == ["/filter"]
+
+
 async def test_a_wrong_filter_names_the_place(api: Running) -> None:
     async with connected(api.settings.port, key=READER) as socket:
         await socket.send({"op": "subscribe", "filter": {"state": ["seeding", "asleep"], "torrent": ["x"]}})
