@@ -6,7 +6,7 @@ from __future__ import annotations
 import structlog
 import trio
 
-from revaer.api.auth import Gate
+from revaer.api.auth import Gate, presented_with
 from revaer.api.standing import Standing
 from revaer.api.streams import Streams
 
@@ -40,9 +40,16 @@ class Warden:
                 await self._standing.other_than(terms)
 
     async def look(self) -> None:
-        """End the streams that must end, and wake those of which nothing was heard for long."""
+        """End the streams that must end, and wake those of which nothing was heard for long.
+
+        The streams of one key and address share one proof: a secret that was rotated away is one failed attempt.
+        """
+        verdicts: dict[tuple[str | None, str], str | None] = {}
         for index, stream in enumerate(self._streams.open(), 1):
-            objection = await self._gate.objection(stream.call)
+            caller = presented_with(stream.call), stream.call.client
+            if caller not in verdicts:
+                verdicts[caller] = await self._gate.objection(stream.call)
+            objection = verdicts[caller]
             if objection is not None:
                 log.info("stream_ended", reason=objection, request_id=stream.call.request_id)
                 stream.end(objection)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -70,6 +70,15 @@ async def test_a_secret_that_was_rotated_away_ends_its_streams(node: Node) -> No
     async with listening(node, answer.json()["api_key"]) as fresh:
         node.catalogue.add(make_view(5))
         assert (await fresh.event())["event"] == "torrent_added"
+
+
+async def test_many_streams_of_a_secret_that_was_rotated_away_are_one_failed_attempt(node: Node) -> None:
+    async with AsyncExitStack() as opened:
+        readers = [await opened.enter_async_context(listening(node)) for _ in range(12)]
+        answer = await node.http.post(f"/v1/keys/{READER.key_id}/rotate", json={"grace_seconds": 0})
+        for reader in readers:
+            await assert_ends(reader, "rotated")
+    assert (await node.client(answer.json()["api_key"]).get("/v1/torrents")).status_code == 200
 
 
 async def test_a_stream_goes_on_through_a_rotation_until_the_grace_ends(node: Node) -> None:
