@@ -96,7 +96,7 @@ class HttpServer:
         Raises:
             CannotListen: the address is taken or is none of this host's; the message says what to do.
         """
-        self._enter(_Door(await _listen(bind, port), tls))
+        await self._enter(_Door(await _listen(bind, port), tls))
 
     async def move(self, bind: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Listen elsewhere, or with another certificate. Requests and streams under way go on to their end.
@@ -161,7 +161,7 @@ class HttpServer:
             if not error.is_taken or port not in (0, old.port):
                 raise
             listener = await self._listen_instead(old, bind, port)
-        self._enter(_Door(listener, tls))
+        await self._enter(_Door(listener, tls))
         await old.shut()
         await self._retire(old.context)
 
@@ -177,10 +177,13 @@ class HttpServer:
                     return await _listen(bind, 0)
             again = _Door(await _listen(old.host, old.port), old.tls)
             again.context = old.context
-            self._enter(again)
+            await self._enter(again)
             raise error from None
 
-    def _enter(self, door: _Door) -> None:
+    async def _enter(self, door: _Door) -> None:
+        if self._stopping:
+            await door.shut()
+            return
         self._door = door
         if self._nursery is not None:
             self._nursery.start_soon(self._accept, door)

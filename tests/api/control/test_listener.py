@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -15,6 +15,7 @@ import trio
 
 from revaer.api.call import Call
 from revaer.api.errors import NotOnNode, SetupTokenMissing
+from revaer.api.server import HttpServer
 from revaer.api.settings import ApiSettings
 from revaer.api.setup_routes import complete_setup
 from revaer.api.standing import Standing
@@ -164,6 +165,24 @@ class TestPorts:
             node.supervisor.crash("api", RuntimeError("on purpose"))
             await eventually(lambda: len(node.actors) == 3 and node.actors[2].bound_url, "a new generation listens")
             assert node.port == port
+
+    @pytest.mark.parametrize("is_new_address", [True, False])
+    async def test_a_stop_during_a_move_leaves_nobody_listening(
+        self, is_new_address: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        listen, opened = trio.open_tcp_listeners, []
+        server = HttpServer(cast(Any, None))
+
+        async def stopping_meanwhile(*args: Any, **options: Any) -> list[trio.SocketListener]:
+            opened.extend(await listen(*args, **options))
+            await server.refuse_more()
+            return opened
+
+        if is_new_address:
+            await server.open("127.0.0.1", 0)
+        monkeypatch.setattr(trio, "open_tcp_listeners", stopping_meanwhile)
+        await server.move("127.0.0.2", 0)
+        assert [listener.socket.fileno() for listener in opened] == [-1]
 
 
 class TestAddresses:
