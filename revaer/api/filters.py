@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
+import orjson
+
 from revaer.api.errors import InvalidParam, MalformedRequest
 from revaer.api.settings import FILTER_IDS, PAGE_DEFAULT, PAGE_MAX
 from revaer.types import TorrentState, TorrentView
@@ -48,13 +50,13 @@ def filter_of(given: Mapping[str, list[str]]) -> TorrentFilter:
         MalformedRequest: a value makes no sense.
     """
     predicates: list[Predicate] = []
-    parts: list[str] = []
+    parts: list[tuple[str, list[str]]] = []
     for name in sorted(given):
         check_list(name, given[name])
         values = [value.casefold() for value in given[name]] if name == "name" else given[name]
         predicates.append(_MAKERS[name](frozenset(values)))
-        parts.append(f"{name}={','.join(sorted(values))}")
-    digest = hashlib.blake2s("\n".join(parts).encode(), digest_size=6).hexdigest()
+        parts.append((name, sorted(values)))
+    digest = hashlib.blake2s(orjson.dumps(parts), digest_size=6).hexdigest()
     if not predicates:
         return TorrentFilter(None, digest)
     if len(predicates) == 1:

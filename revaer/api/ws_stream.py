@@ -35,6 +35,7 @@ class SocketStream(WSStream):
     _is_deaf = False
     _is_faulty = False
     _fragments = 0
+    _bytes = 0
 
     async def handle(self, event: Event) -> None:
         """Take what came for this socket."""
@@ -73,10 +74,12 @@ class SocketStream(WSStream):
             await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def _take_part(self, part: TextMessage | BytesMessage) -> None:
-        self._fragments += part.frame_finished
         if isinstance(part, BytesMessage):
             await self._complain(CloseReason.UNSUPPORTED_DATA, "only text frames are taken")
-        elif self.buffer.length + len(part.data) > MESSAGE_BYTES:
+            return
+        self._fragments += part.frame_finished
+        self._bytes += len(part.data.encode())
+        if self._bytes > MESSAGE_BYTES:
             await self._complain(CloseReason.MESSAGE_TOO_BIG, f"a message may have at most {MESSAGE_BYTES} bytes")
         elif self._fragments > MESSAGE_FRAGMENTS:
             reason = f"a message may have at most {MESSAGE_FRAGMENTS} fragments"
@@ -86,7 +89,7 @@ class SocketStream(WSStream):
             if part.message_finished:
                 message = self.buffer.to_message()
                 self.buffer.clear()
-                self._fragments = 0
+                self._fragments = self._bytes = 0
                 await self._put(message)
 
     async def _complain(self, code: int, reason: str) -> None:

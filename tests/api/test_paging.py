@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from actors import ActorRef, Bus, Health, StartFailed
-from revaer.api.filters import parse_filter
+from revaer.api.filters import filter_of, parse_filter
 from revaer.api.pages import FRESH_SECONDS, SORTS, PageQuery, Pages
 from revaer.api.readmodel import ReadModel
 from revaer.events import (
@@ -149,3 +149,13 @@ async def test_taken_port_says_what_to_do(api: Running, start_api: StartApi) -> 
     with pytest.raises(StartFailed, match=r"the port is taken.*--port"):
         async with start_api(port=api.settings.port):
             pass
+
+
+def test_filters_that_differ_have_digests_that_differ() -> None:
+    """A cursor goes on with the filter that its walk began with, and no other."""
+    assert parse_filter({"name": "a\ntags=b"}).digest != parse_filter({"name": "a", "tags": "b"}).digest
+    assert filter_of({"tags": ["a,b"]}).digest != filter_of({"tags": ["a", "b"]}).digest
+    assert (
+        parse_filter({"tags": "b,a", "state": "seeding"}).digest
+        == parse_filter({"state": "seeding", "tags": "a,b"}).digest
+    )

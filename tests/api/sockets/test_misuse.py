@@ -131,7 +131,8 @@ async def test_an_oversized_message_closes_with_1009_however_it_comes(api: Runni
     half = b" " * (MESSAGE_BYTES // 2 + 1)
     fragments = frame_of(TEXT, half, fin=False) + frame_of(CONTINUATION, half)
     boasting = frame_of(TEXT, b" " * 300_000, size=1 << 60)
-    for sent in (whole, fragments, boasting):
+    wide = frame_of(TEXT, "é".encode() * (MESSAGE_BYTES // 2 + 1))
+    for sent in (whole, fragments, boasting, wide):
         async with connected(api.settings.port, key=READER) as socket:
             await socket.stream.send_all(sent)
             await assert_ends(socket, 1009, "payload-too-large")
