@@ -12,12 +12,8 @@ from actors import Actor, ActorRef, BlockingLane, Bus, Handled, Health, MailboxS
 from revaer.api.app import ApiApp
 from revaer.api.auth import Gate
 from revaer.api.config_follower import ConfigFollower
-from revaer.api.engine_watch import EngineWatch
 from revaer.api.frames import SOCKET, FrameWriter
-from revaer.api.fsops_watch import FsOpsWatch
-from revaer.api.guardrail_watch import GuardrailWatch
 from revaer.api.kept_answers import KeptAnswers
-from revaer.api.limits_watch import LimitsWatch
 from revaer.api.listening import Listening
 from revaer.api.once import Once
 from revaer.api.overview import Overview
@@ -30,6 +26,7 @@ from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.api.standing import Standing
 from revaer.api.streams import Streams
 from revaer.api.warden import Warden
+from revaer.api.watch import job_counts, watch_engine, watch_fsops, watch_guardrails, watch_limits
 from revaer.authoring.messages import AuthoringMessage
 from revaer.config.messages import ConfigMessage
 from revaer.database.messages import DatabaseStatus
@@ -197,15 +194,16 @@ class ApiActor(Actor[Never]):
         )
         lane = BlockingLane("bodies", workers=2)
         throttle: ActorRef[ThrottleMessage] = ActorRef("throttle") if self._throttle is None else self._throttle
+        fsops: ActorRef[FsOpsMessage] = ActorRef("fsops") if self._fsops is None else self._fsops
         return Services(
             standing=self._standing,
             facts=self._facts,
             session=self._session,
             config=ActorRef("config") if self._config is None else self._config,
-            fsops=ActorRef("fsops") if self._fsops is None else self._fsops,
-            jobs=FsOpsWatch(self._fsops),
-            guardrails=GuardrailWatch(throttle),
-            limits=LimitsWatch(throttle),
+            fsops=fsops,
+            jobs=watch_fsops(fsops),
+            guardrails=watch_guardrails(throttle),
+            limits=watch_limits(throttle),
             schemas=self._schemas,
             listening=Listening(
                 standing=self._standing, health=self.context.health.beside("listener"), on_moved=self._moved
@@ -224,7 +222,7 @@ class ApiActor(Actor[Never]):
             frames=FrameWriter(self._epoch),
             socket_frames=FrameWriter(self._epoch, SOCKET),
             streams=self._streams,
-            engine=EngineWatch(self._session),
+            engine=watch_engine(self._session),
             authoring=self._authoring,
             journal=self._journal,
             once=Once(self._answers, lane),
@@ -239,5 +237,5 @@ class ApiActor(Actor[Never]):
             mailboxes=self._mailboxes,
             torrents=services.model.counts,
             engine=lambda: services.engine.newest,
-            jobs=services.jobs.counts,
+            jobs=lambda: job_counts(services.jobs.newest),
         )

@@ -1,10 +1,12 @@
-"""The call for a start page: the whole node in one small document. Nothing in it waits for the engine or a disk."""
+"""The call for a start page: the whole node in one small document. No part of it is waited for longer than a second."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from typing import Any
+
+import trio
 
 from actors import HealthState
 from revaer.api.call import Answer, Call, json_reply
@@ -27,9 +29,12 @@ async def get_dashboard(call: Call, services: Services) -> Answer:
     roots = {"download_root": settings.download_root}
     if settings.library_root is not None:
         roots["library_root"] = settings.library_root
-    sums = await services.overview.look()
+    async with trio.open_nursery() as nursery:
+        for watch in (services.jobs, services.limits, services.guardrails):
+            nursery.start_soon(watch.look)
+        sums = await services.overview.look()
+        volumes = await services.volumes.look(roots)
     counts = services.model.counts()
-    jobs = await services.jobs.look()
     document: dict[str, Any] = {
         **_node(services),
         "torrents": _torrents(sums, counts, services),
@@ -41,11 +46,11 @@ async def get_dashboard(call: Call, services: Services) -> Answer:
             "uploaded_bytes": sums.uploaded_bytes,
         },
         "queue": _queue(counts, services),
-        "volumes": [_volume(volume) for volume in await services.volumes.look(roots)],
-        "health": await _health(services),
+        "volumes": [_volume(volume) for volume in volumes],
+        "health": _health(services),
         "failures": [_failure(view) for view in sums.failures],
     }
-    limits = await services.limits.look()
+    limits, jobs = services.limits.newest, services.jobs.newest
     if limits is not None:
         document["limits"] = limits_document(limits)
     if jobs is not None:
@@ -114,18 +119,17 @@ def _volume(volume: Volume) -> dict[str, Any]:
     return document
 
 
-async def _health(services: Services) -> dict[str, Any]:
+def _health(services: Services) -> dict[str, Any]:
     """Return the whole, and what is not as it should be."""
     wrong = [
         {"component": name, "state": part.state.value, "reason": part.reason or "", "since": rfc3339(part.since)}
         for name, part in services.health.snapshot().items()
         if part.parent is None and part.state is not HealthState.UP
     ]
-    tripped = await services.guardrails.look()
     return {
         "status": STATUS[services.health.overall()],
         "components": wrong,
-        "guardrails": [{"guardrail": one.guardrail, "message": one.message} for one in tripped],
+        "guardrails": [{"guardrail": one.guardrail, "message": one.message} for one in services.guardrails.newest],
     }
 
 

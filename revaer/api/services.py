@@ -8,11 +8,7 @@ from typing import Any
 
 from actors import ActorRef, BlockingLane, Bus, Health, MailboxStatistics
 from revaer.api.auth import Gate
-from revaer.api.engine_watch import EngineWatch
 from revaer.api.frames import FrameWriter
-from revaer.api.fsops_watch import FsOpsWatch
-from revaer.api.guardrail_watch import GuardrailWatch
-from revaer.api.limits_watch import LimitsWatch
 from revaer.api.listening import Listening
 from revaer.api.once import Once
 from revaer.api.overview import Overview
@@ -24,14 +20,16 @@ from revaer.api.standing import Standing
 from revaer.api.streams import Streams
 from revaer.api.turnstile import Turnstile
 from revaer.api.volumes import Volumes
+from revaer.api.watch import Watch, watch_limits
 from revaer.authoring.messages import AuthoringMessage
 from revaer.config.messages import ConfigMessage
 from revaer.database.messages import DatabaseStatus
 from revaer.events import Event
-from revaer.fsops.messages import FsOpsMessage
+from revaer.fsops.messages import FsOpsFigures, FsOpsMessage
 from revaer.journal.messages import JournalMessage
-from revaer.session.messages import SessionMessage
+from revaer.session.messages import EngineReport, SessionMessage
 from revaer.telemetry.messages import RELAY, LineRelay, Metrics
+from revaer.throttle.messages import EffectiveLimits, Violation
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +66,8 @@ class Services:
     session: ActorRef[SessionMessage]
     config: ActorRef[ConfigMessage]
     fsops: ActorRef[FsOpsMessage]
-    jobs: FsOpsWatch
-    guardrails: GuardrailWatch
+    jobs: Watch[FsOpsFigures | None]
+    guardrails: Watch[tuple[Violation, ...]]
     schemas: Mapping[str, Mapping[str, Any]]
     listening: Listening
     bus: Bus[Event]
@@ -86,13 +84,13 @@ class Services:
     frames: FrameWriter
     socket_frames: FrameWriter
     streams: Streams
-    engine: EngineWatch
+    engine: Watch[EngineReport | None]
     lane: BlockingLane
     files: BlockingLane
     turnstile: Turnstile = field(default_factory=Turnstile)
     log_lines: LineRelay = RELAY
     authoring: ActorRef[AuthoringMessage] = field(default_factory=lambda: ActorRef("authoring"))
-    limits: LimitsWatch = field(default_factory=lambda: LimitsWatch(ActorRef("throttle")))
+    limits: Watch[EffectiveLimits | None] = field(default_factory=lambda: watch_limits(ActorRef("throttle")))
     volumes: Volumes = field(default_factory=lambda: Volumes(BlockingLane("volumes")))
     browsing: BlockingLane = field(default_factory=lambda: BlockingLane("browsing", workers=2))
     once: Once = field(default_factory=Once)

@@ -17,10 +17,7 @@ import trio
 from actors import ActorRef, BlockingLane, Bus, Health
 from revaer.api.auth import Gate
 from revaer.api.call import Call, StreamReply
-from revaer.api.engine_watch import EngineWatch
 from revaer.api.frames import SOCKET, FrameWriter
-from revaer.api.fsops_watch import FsOpsWatch
-from revaer.api.guardrail_watch import GuardrailWatch
 from revaer.api.listening import Listening
 from revaer.api.overview import Overview
 from revaer.api.pages import Pages
@@ -31,6 +28,7 @@ from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.api.sse import stream_events
 from revaer.api.standing import Standing
 from revaer.api.streams import Streams
+from revaer.api.watch import watch_engine, watch_fsops, watch_guardrails
 from revaer.database.messages import DatabaseStatus
 from revaer.events import Event, coalescing_key, fences, merge
 from revaer.journal.messages import JournalMessage
@@ -67,8 +65,8 @@ def services_of(bus: Bus[Event], epoch: int, journal: ActorRef[JournalMessage] |
         session=session,
         config=ActorRef("config"),
         fsops=ActorRef("fsops"),
-        jobs=FsOpsWatch(None),
-        guardrails=GuardrailWatch(ActorRef("throttle")),
+        jobs=watch_fsops(ActorRef("fsops")),
+        guardrails=watch_guardrails(ActorRef("throttle")),
         schemas={},
         listening=Listening(standing=standing, health=health.reporter("api"), on_moved=lambda _: None),
         bus=bus,
@@ -85,7 +83,7 @@ def services_of(bus: Bus[Event], epoch: int, journal: ActorRef[JournalMessage] |
         frames=FrameWriter(epoch),
         socket_frames=FrameWriter(epoch, SOCKET),
         streams=Streams(),
-        engine=EngineWatch(session),
+        engine=watch_engine(session),
         lane=BlockingLane("bodies"),
         files=BlockingLane("files"),
         journal=ActorRef("journal") if journal is None else journal,
