@@ -23,7 +23,7 @@ from revaer.session.bulk import BulkDesk
 from revaer.session.catalogue import Catalogue
 from revaer.session.completing import CompletionDesk
 from revaer.session.core import Core
-from revaer.session.crowd import AT_ONCE, CrowdDesk
+from revaer.session.crowd import AT_ONCE, MOVED_AT_ONCE, CrowdDesk
 from revaer.session.disk import Disk, DiskDesk
 from revaer.session.disk_calls import Lane
 from revaer.session.dispatch import Dispatcher
@@ -224,10 +224,12 @@ class Assembly:
     def _connect_many(self) -> None:
         """Make the desks that take requests about many torrents."""
         self.bulk = BulkDesk(self.core, on_added=self._added)
-        jobs = Jobs(self._spawn, limit=AT_ONCE)
+        jobs, moves = Jobs(self._spawn, limit=AT_ONCE), Jobs(self._spawn, limit=MOVED_AT_ONCE)
+        self._jobs = (self.core.jobs, jobs, moves)
         self.crowd = CrowdDesk(
             self.core,
             jobs,
+            moves,
             act=self.actions.act,
             remove=self.removing.remove,
             keep_place=self.actions.keep_place,
@@ -243,6 +245,8 @@ class Assembly:
     async def stop(self) -> None:
         """End orderly: what begins work ends first, then everything is saved and the engine closed."""
         self._quiet.cancel()
+        for jobs in self._jobs:
+            jobs.close()
         await stop_orderly(
             self.core, self.records, may_mark_clean=self.restoring.leaves_no_doubt, budget=self.core.timing.stop
         )

@@ -15,6 +15,7 @@ from revaer.session.messages import (
     Action,
     ActOnMany,
     Done,
+    Move,
     Pause,
     Queue,
     Remove,
@@ -31,6 +32,9 @@ from revaer.types import TorrentId, TorrentView
 AT_ONCE: Final = 256
 """How many torrents are acted on at the same time: what is durable then shares one commit."""
 
+MOVED_AT_ONCE: Final = 16
+"""How many torrents are moved at the same time."""
+
 PORTION: Final = 200
 """How many torrents are stopped or started together."""
 
@@ -44,6 +48,7 @@ class CrowdDesk:
     Args:
         core: the shared parts.
         jobs: runs what is done, whether somebody still waits for it or not.
+        moves: the same for moves: each takes as long as its files do.
         act: does one action on one torrent.
         remove: removes one torrent.
         keep_place: makes the place of one torrent in the queue durable.
@@ -54,6 +59,7 @@ class CrowdDesk:
         self,
         core: Core,
         jobs: Jobs,
+        moves: Jobs,
         *,
         act: Callable[[Act], Awaitable[TorrentView]],
         remove: Callable[[RemoveTorrent], Awaitable[None]],
@@ -62,6 +68,7 @@ class CrowdDesk:
     ) -> None:
         self._core = core
         self._jobs = jobs
+        self._moves = moves
         self._act = act
         self._remove = remove
         self._keep_place = keep_place
@@ -82,8 +89,9 @@ class CrowdDesk:
             for _ in range(PORTIONS_AT_ONCE):
                 self._jobs.submit(partial(self._run_portions, run, portions, request.action))
         else:
+            jobs = self._moves if isinstance(request.action, Move) else self._jobs
             for torrent_id in run.open:
-                self._jobs.submit(partial(self._do, run, torrent_id, request.action))
+                jobs.submit(partial(self._do, run, torrent_id, request.action))
         with trio.move_on_after(request.seconds):
             await run.done.wait()
         return tuple(run.outcome(torrent_id) for torrent_id in request.torrent_ids)

@@ -75,22 +75,37 @@ class Jobs:
         self._limit = limit
         self._queue: deque[tuple[Job, Cause]] = deque()
         self._workers = 0
+        self._scopes: set[trio.CancelScope] = set()
+        self._is_closed = False
 
     def submit(self, job: Job) -> None:
-        """Run `job` soon."""
+        """Run `job` soon; never, after `close`."""
+        if self._is_closed:
+            return
         self._queue.append((job, current_cause()))
         if self._workers < self._limit:
             self._workers += 1
             self._spawn(self._work)
 
+    def close(self) -> None:
+        """Begin no job any more, and cancel those that run: who stops must not be worked against."""
+        self._queue.clear()
+        for scope in self._scopes:
+            scope.cancel()
+        self._is_closed = True
+
     def __len__(self) -> int:
         return len(self._queue) + self._workers
 
     async def _work(self) -> None:
+        scope = trio.CancelScope()
+        self._scopes.add(scope)
         try:
-            while self._queue:
-                job, cause = self._queue.popleft()
-                with caused_by(cause):
-                    await job()
+            with scope:
+                while self._queue:
+                    job, cause = self._queue.popleft()
+                    with caused_by(cause):
+                        await job()
         finally:
+            self._scopes.remove(scope)
             self._workers -= 1

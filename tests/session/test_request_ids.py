@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import trio
@@ -126,3 +127,21 @@ async def test_jobs_are_done_for_who_submitted_them_and_not_for_who_woke_the_wor
             jobs.submit(job)
     assert seen == ["one", None, "two"]
     assert current_request() is None
+
+
+async def test_closed_jobs_end_at_once_and_none_begins_any_more() -> None:
+    begun: list[str] = []
+
+    async def job(name: str) -> None:
+        begun.append(name)
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        jobs = Jobs(nursery.start_soon, limit=1)
+        jobs.submit(partial(job, "one"))
+        jobs.submit(partial(job, "two"))
+        await trio.testing.wait_all_tasks_blocked()
+        jobs.close()
+        jobs.submit(partial(job, "three"))
+    assert begun == ["one"]
+    assert len(jobs) == 0

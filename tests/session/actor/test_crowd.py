@@ -9,13 +9,16 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from revaer.session.crowd import AT_ONCE
 from revaer.session.messages import (
     Act,
     Action,
     ActionRefused,
     ActOnMany,
+    Move,
     Pause,
     Queue,
+    Reannounce,
     Recheck,
     Remove,
     Resume,
@@ -182,3 +185,23 @@ async def test_places_that_the_engine_refuses_are_not_kept(node: Node, clock: Mo
         outcomes = await act(node, [*keys, NOBODY], Queue("top"))
         assert [type(outcome) for outcome in outcomes] == [ActionRefused, ActionRefused, UnknownTorrent]
         assert [node.shelf.intents[key].options.queue_position for key in keys] == [None, None]
+
+
+async def test_moves_that_take_their_time_hold_up_no_other_action(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        *moved, other = await some(node, 258)
+        node.engines.faults.silent.add("move")
+        outcomes = await act(node, moved, Move(str(node.root / "elsewhere")), seconds=1.0)
+        assert all(isinstance(outcome, SessionUnavailable) for outcome in outcomes)
+        (outcome,) = await act(node, [other], Reannounce(), seconds=1.0)
+        assert isinstance(outcome, TorrentView)
+
+
+async def test_nothing_of_it_begins_any_more_while_the_session_stops(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = await some(node, 300)
+        node.engines.faults.silent |= {"reannounce", "pause"}
+        await act(node, keys, Reannounce(), seconds=9.0)
+    told = [call for call, _ in node.engine.calls]
+    assert told.count("reannounce") == AT_ONCE
+    assert "pause" in told
