@@ -26,6 +26,7 @@ from revaer.session.messages import (
     Recheck,
     Resume,
     SessionRefusal,
+    SessionUnavailable,
     SetPieceDeadline,
     SetRate,
     SetSequential,
@@ -111,7 +112,12 @@ class ActionDesk:
                 await call(engine.reannounce(torrent.id))
             case SetSequential(enable):
                 options = replace(torrent.options, sequential=enable)
-                await self._wish(torrent, options, lambda: engine.set_sequential(torrent.id, enable=enable))
+                await self._wish(
+                    torrent,
+                    options,
+                    lambda: engine.set_sequential(torrent.id, enable=enable),
+                    lambda: engine.set_sequential(torrent.id, enable=torrent.options.sequential),
+                )
                 self._core.catalogue.amend(torrent, sequential=enable)
             case SetRate():
                 await self._cap(torrent, request.action)
@@ -125,16 +131,27 @@ class ActionDesk:
             case _:
                 assert_never(request.action)
 
-    async def _wish(self, torrent: Torrent, options: TorrentOptions, apply: Callable[[], Awaitable[None]]) -> None:
-        """Make new options durable, then have the engine apply them; put the old ones back when it refuses."""
+    async def _wish(
+        self,
+        torrent: Torrent,
+        options: TorrentOptions,
+        apply: Callable[[], Awaitable[None]],
+        restore: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Make new options durable, then have the engine apply them; put the old ones back when it refuses.
+
+        `restore` has the engine follow the options that the torrent has.
+        """
         core = self._core
         await self._fetch(torrent, needed=False)
         await core.intents.update(torrent, options=options)
         if torrent.present:
             try:
                 await core.gate.call(apply())
-            except SessionRefusal:
+            except SessionRefusal as error:
                 core.intents.owe(torrent.id)
+                if isinstance(error, SessionUnavailable):
+                    core.take_back_later(torrent, restore)
                 raise
         torrent.options = options
         self._records.want(torrent)
@@ -144,12 +161,14 @@ class ActionDesk:
         down = own.max_download_bps if isinstance(action.download_bps, Keep) else action.download_bps
         up = own.max_upload_bps if isinstance(action.upload_bps, Keep) else action.upload_bps
         options = replace(own, max_download_bps=down, max_upload_bps=up)
-        await self._wish(torrent, options, lambda: self._core.rates.apply(torrent, options))
+        apply = self._core.rates.apply
+        await self._wish(torrent, options, lambda: apply(torrent, options), lambda: apply(torrent, torrent.options))
         self._core.catalogue.amend(torrent, max_download_bps=down, max_upload_bps=up)
 
     async def _pause(self, torrent: Torrent, reason: str | None) -> None:
         options = replace(torrent.options, paused=True)
-        await self._wish(torrent, options, lambda: self._core.engine.pause(torrent.id))
+        core = self._core
+        await self._wish(torrent, options, lambda: core.engine.pause(torrent.id), lambda: core.run_or_rest(torrent))
         torrent.pause_reason = reason
         if reason is not None:
             log.info("torrent_paused", torrent_id=torrent.id, reason=reason)
@@ -162,8 +181,13 @@ class ActionDesk:
         torrent.pause_reason = None
         fault = torrent.fault
         if fault is None:
-            queued = options.auto_managed
-            await self._wish(torrent, options, lambda: self._core.engine.resume(torrent.id, auto_managed=queued))
+            core, queued = self._core, options.auto_managed
+            await self._wish(
+                torrent,
+                options,
+                lambda: core.engine.resume(torrent.id, auto_managed=queued),
+                lambda: core.run_or_rest(torrent),
+            )
             if torrent.status is not None:
                 torrent.status = msgspec.structs.replace(torrent.status, error=None, paused=False)
             return
@@ -237,7 +261,13 @@ class ActionDesk:
     async def _queue(self, torrent: Torrent, position: int | str) -> None:
         place = self._place(torrent, position)
         options = replace(torrent.options, queue_position=place)
-        await self._wish(torrent, options, lambda: self._core.engine.set_queue_position(torrent.id, position))
+        place_in_queue = self._core.engine.set_queue_position
+
+        async def restore() -> None:
+            if (held := torrent.options.queue_position) is not None:
+                await place_in_queue(torrent.id, held)
+
+        await self._wish(torrent, options, lambda: place_in_queue(torrent.id, position), restore)
         self._core.catalogue.amend(torrent, queue_position=place)
 
     async def keep_place(self, torrent_id: TorrentId, place: int | None) -> TorrentView:

@@ -83,16 +83,15 @@ class AmendDesk:
             except SessionRefusal as error:
                 self._core.intents.owe(torrent.id)
                 if isinstance(error, SessionUnavailable):
-                    self._core.jobs.submit(partial(self._take_back_later, torrent, steps[:count]))
+                    self._core.take_back_later(torrent, partial(self._restore, torrent, steps[:count]))
                 else:
                     await self._take_back(torrent, steps[: count - 1])
                 raise
 
-    async def _take_back_later(self, torrent: Torrent, steps: Sequence[Step]) -> None:
-        """Bring an engine that was silent back to what holds."""
-        async with self._core.turns.hold(torrent.id):
-            if self._core.catalogue.get(torrent.id) is torrent and torrent.present:
-                await self._take_back(torrent, steps)
+    @staticmethod
+    async def _restore(torrent: Torrent, steps: Sequence[Step]) -> None:
+        for step in reversed(steps):
+            await step(torrent.options)
 
     async def _take_back(self, torrent: Torrent, steps: Sequence[Step]) -> None:
         for step in reversed(steps):

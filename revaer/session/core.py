@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
+import trio
 
 from revaer.events import FilesDiscovered
+from revaer.pauses import doubling
 from revaer.selection.messages import Decision, SelectFunction
 from revaer.session.catalogue import Catalogue
 from revaer.session.describe import discovery
@@ -17,7 +20,7 @@ from revaer.session.disk import DiskDesk
 from revaer.session.disk_calls import Lane
 from revaer.session.gate import EngineGate
 from revaer.session.intents import Intents
-from revaer.session.messages import ActionRefused, UnknownTorrent
+from revaer.session.messages import ActionRefused, SessionUnavailable, UnknownTorrent
 from revaer.session.port import Engine, FileEntry
 from revaer.session.rates import RateDesk
 from revaer.session.serial import Jobs, Turns
@@ -82,6 +85,38 @@ class Core:
             if torrent.removing is not None:
                 raise ActionRefused("it is being removed")
             yield torrent
+
+    def take_back_later(self, torrent: Torrent, restore: Callable[[], Awaitable[None]]) -> None:
+        """Bring an engine that was silent back to what holds: it may have followed a wish that was not kept.
+
+        `restore` has it follow what the torrent has then. It is tried until the engine answers.
+        """
+        self.jobs.submit(partial(self._take_back, torrent, restore))
+
+    async def _take_back(self, torrent: Torrent, restore: Callable[[], Awaitable[None]]) -> None:
+        failures = 0
+        while not await self._took_back(torrent, restore):
+            failures += 1
+            await trio.sleep(doubling(failures, self.timing.retry, self.timing.retry_max))
+
+    async def _took_back(self, torrent: Torrent, restore: Callable[[], Awaitable[None]]) -> bool:
+        async with self.turns.hold(torrent.id):
+            if self.catalogue.get(torrent.id) is torrent and torrent.present and torrent.removing is None:
+                try:
+                    await self.gate.call(restore())
+                except SessionUnavailable:
+                    return False
+                except ActionRefused as error:
+                    log.warning("option_not_taken_back", torrent_id=torrent.id, reason=str(error))
+            return True
+
+    async def run_or_rest(self, torrent: Torrent) -> None:
+        """Have the engine run a torrent that shall run, and pause any other. Raises EngineError."""
+        options = torrent.options
+        if options.paused or torrent.fault is not None or torrent.is_withheld:
+            await self.engine.pause(torrent.id)
+        else:
+            await self.engine.resume(torrent.id, auto_managed=options.auto_managed)
 
     async def place(self, torrent_id: TorrentId, options: TorrentOptions) -> None:
         """Put a torrent that just entered the engine where the user wants it in the queue.

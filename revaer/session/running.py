@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -16,7 +17,7 @@ import structlog
 import trio
 
 from revaer.session.core import Core
-from revaer.session.messages import ActionRefused, Done, Pause, Resume, SessionRefusal
+from revaer.session.messages import ActionRefused, Done, Pause, Resume, SessionRefusal, SessionUnavailable
 from revaer.session.port import EngineError
 from revaer.session.progress import ProgressDesk
 from revaer.session.saving import RecordKeeper
@@ -70,6 +71,8 @@ class RunningDesk:
             refusals = await core.gate.call(self._work(wishes, action))
         except SessionRefusal as error:
             told: dict[Torrent, SessionRefusal] = dict.fromkeys(wishes, error)
+            for torrent in wishes if isinstance(error, SessionUnavailable) else ():
+                core.take_back_later(torrent, partial(core.run_or_rest, torrent))
         else:
             told = {key: _refused(refusals[key.id]) for key in wishes if key.id in refusals}
         for torrent in told:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from revaer.selection.messages import Decision, InvalidPattern
 from revaer.session.barrier import BarrierDesk
 from revaer.session.core import MANY_FILES, Core
 from revaer.session.describe import priorities_of
-from revaer.session.messages import ActionRefused, Inspect, Select, SessionRefusal, TorrentDetail
+from revaer.session.messages import ActionRefused, Inspect, Select, SessionRefusal, SessionUnavailable, TorrentDetail
 from revaer.session.port import EngineState, FileEntry
 from revaer.session.progress import ProgressDesk
 from revaer.session.saving import RecordKeeper
@@ -58,8 +59,10 @@ class SelectDesk:
                 priorities = priorities_of(torrent.files, decisions)
                 try:
                     await core.gate.call(core.engine.set_file_priorities(torrent.id, priorities))
-                except SessionRefusal:
+                except SessionRefusal as error:
                     core.intents.owe(torrent.id)
+                    if isinstance(error, SessionUnavailable):
+                        core.take_back_later(torrent, partial(self._prefer, torrent))
                     raise
             torrent.options = options
             if torrent.has_metadata:
@@ -67,6 +70,11 @@ class SelectDesk:
             self._records.want(torrent)
             self._progress.ask_soon()
             return await self._detail(torrent, decisions)
+
+    async def _prefer(self, torrent: Torrent) -> None:
+        """Have the engine prefer files by the rules that a torrent has. Raises EngineError."""
+        decisions = await self._core.decide(torrent.files, torrent.options.selection)
+        await self._core.engine.set_file_priorities(torrent.id, priorities_of(torrent.files, decisions))
 
     def at_hand(self, request: Inspect) -> TorrentDetail | None:
         """Look at a torrent, when nothing has to be waited for; None when something has."""

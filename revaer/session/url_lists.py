@@ -16,6 +16,7 @@ from revaer.session.messages import (
     EditWebSeeds,
     ListEdit,
     SessionRefusal,
+    SessionUnavailable,
     TooManyUrls,
     TrackerView,
     UnknownUrl,
@@ -62,7 +63,12 @@ class UrlDesk:
             after = edited(before, request.edit, "tracker")
             if after != before:
                 options = replace(torrent.options, trackers=after, replace_trackers=True)
-                await self._keep(torrent, options, lambda: core.engine.set_trackers(torrent.id, after))
+                await self._keep(
+                    torrent,
+                    options,
+                    lambda: core.engine.set_trackers(torrent.id, after),
+                    lambda: core.engine.set_trackers(torrent.id, torrent.view.descriptor.trackers),
+                )
                 core.catalogue.amend(torrent, trackers=after)
             return await self._looks.trackers_of(torrent)
 
@@ -74,7 +80,11 @@ class UrlDesk:
             after = edited(before, request.edit, "web seed")
             if after != before:
                 options = replace(torrent.options, web_seeds=after, replace_web_seeds=True)
-                await self._keep(torrent, options, lambda: core.engine.set_web_seeds(torrent.id, after))
+
+                async def restore() -> None:
+                    await core.engine.set_web_seeds(torrent.id, await self._web_seeds(torrent))
+
+                await self._keep(torrent, options, lambda: core.engine.set_web_seeds(torrent.id, after), restore)
                 core.catalogue.describe(torrent, torrent.view.descriptor, also=("web_seeds",))
             return after
 
@@ -85,15 +95,23 @@ class UrlDesk:
             return unique(options.web_seeds)
         return web_seeds_of(options, (await self._study(torrent)).source.facts)
 
-    async def _keep(self, torrent: Torrent, options: TorrentOptions, apply: Callable[[], Awaitable[None]]) -> None:
-        """Make new options durable, then have the engine follow them."""
+    async def _keep(
+        self,
+        torrent: Torrent,
+        options: TorrentOptions,
+        apply: Callable[[], Awaitable[None]],
+        restore: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Make new options durable, then have the engine follow them; `restore` has it follow what the torrent has."""
         core = self._core
         await core.intents.update(torrent, options=options)
         if torrent.present:
             try:
                 await core.gate.call(apply())
-            except SessionRefusal:
+            except SessionRefusal as error:
                 core.intents.owe(torrent.id)
+                if isinstance(error, SessionUnavailable):
+                    core.take_back_later(torrent, restore)
                 raise
         torrent.options = options
         self._on_changed(torrent)
