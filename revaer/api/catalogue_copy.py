@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -44,8 +44,14 @@ class CatalogueCopy:
         self.seq = model.seq
         self.loading = model.loading
 
-    async def write(self, wanted: EventFilter, send: Send) -> None:
-        """Send the torrents that are wanted, as frames of a WebSocket; at least one. Raises: what `send` raises."""
+    async def write(self, wanted: EventFilter, send: Send, *, is_over: Callable[[], bool]) -> None:
+        """Send the torrents that are wanted, as frames of a WebSocket; at least one.
+
+        Args:
+            wanted: which torrents.
+            send: takes the frames; what it raises is raised here.
+            is_over: tells that nobody wants the rest.
+        """
         chosen = await self._chosen(wanted)
         head: dict[str, Any] = {"op": "snapshot", "id": self._services.frames.id_of(self.seq), "total": len(chosen)}
         if self.loading:
@@ -53,6 +59,8 @@ class CatalogueCopy:
         start = index = 0
         while start < len(chosen) or not index:
             await self._services.turnstile.turn(CHUNK_WEIGHT)
+            if is_over():
+                return
             torrents = self._rows(chosen, start)
             start += len(torrents)
             place = {"index": index, "last": start == len(chosen)}

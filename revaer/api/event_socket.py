@@ -204,7 +204,8 @@ class EventSocket:
                 try:
                     await self._write(asked, feed, start, reset or start.reset)
                 except NotReady as error:
-                    await self._socket.complain(explain(error))
+                    if not feed.is_ended:
+                        await self._socket.complain(explain(error))
                 finally:
                     self._feed = self._writer = None
             since, reset = None, RELOADED
@@ -213,13 +214,15 @@ class EventSocket:
         write = self._socket.write
         writer = EventWriter(self._services, feed, asked.wanted, self._services.socket_frames, self._stream)
         writer.position = start.id
-        if reset:
+        if reset and not feed.is_ended:
             await write(SOCKET.note("reset", reset_fields(reset, start.id)))
         if asked.snapshot:
             await writer.replay(write)
             catalogue = await copy_catalogue(self._services)
+            if feed.is_ended:
+                return
             self._loads = self._services.model.loads
             await writer.skip_to(catalogue.seq, write, is_told=asked.since is not None)
-            await catalogue.write(asked.wanted, write)
+            await catalogue.write(asked.wanted, write, is_over=lambda: feed.is_ended)
         self._writer = writer
         await writer.run(write)

@@ -89,6 +89,9 @@ class Feed:
         name: name of the reader, for figures.
         wanted: which events it gets.
         capacity: how many live events wait for it before the oldest is dropped.
+
+    Attributes:
+        is_ended: whether it was told to end.
     """
 
     def __init__(self, services: Services, name: str, wanted: EventFilter, capacity: int) -> None:
@@ -99,7 +102,7 @@ class Feed:
         self._ready: deque[Item] = deque()
         self._live: Subscription[Event] | None = None
         self._position: EventId | None = None
-        self._is_ended = False
+        self.is_ended = False
         self._reading = trio.CancelScope()
 
     def __enter__(self) -> Self:
@@ -109,16 +112,6 @@ class Feed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Item:
-        await trio.lowlevel.checkpoint()
-        while (item := self.try_next()) is None:
-            if not await self.wait():
-                raise StopAsyncIteration
-        return item
 
     @property
     def is_replaying(self) -> bool:
@@ -143,7 +136,7 @@ class Feed:
         services = self._services
         if last > EventId(services.epoch, services.bus.seq):
             return Start(self._go_live(), NEVER_GIVEN)
-        if self._join(last) or self._is_ended:
+        if self._join(last) or self.is_ended:
             return Start(last)
         if not self._wanted.wants_journaled:
             # There is nothing to replay, and so nothing that could be missing.
@@ -151,6 +144,8 @@ class Feed:
             return Start(last)
         try:
             await self._ask_patiently(BeginReplay(last))
+        except _Left:
+            return Start(last)
         except _Broken as error:
             return Start(self._go_live(), error.reason)
         self._position = last
@@ -172,7 +167,7 @@ class Feed:
             return True
         if self._live is not None:
             return await self._live.wait()
-        if self._is_ended:
+        if self.is_ended:
             return False
         await self._read_page()
         return True
@@ -191,7 +186,7 @@ class Feed:
 
     def end(self) -> None:
         """Bring nothing more but what is at hand."""
-        self._is_ended = True
+        self.is_ended = True
         self._position = None
         self._reading.cancel()
         if self._live is not None:
@@ -202,14 +197,14 @@ class Feed:
         services = self._services
         self._position = None
         self._live = services.bus.subscribe(self._name, capacity=self._capacity, wants=self._wanted.wants_kind)
-        if self._is_ended:
+        if self.is_ended:
             self._live.close()
         return EventId(services.epoch, services.bus.seq)
 
     def _join(self, position: EventId) -> bool:
         """Go on from the ring, if it has everything behind a position; tell whether it has."""
         services = self._services
-        if position.epoch != services.epoch or self._is_ended:
+        if position.epoch != services.epoch or self.is_ended:
             return False
         live = services.bus.subscribe(
             self._name, capacity=self._capacity, since=position.seq, wants=self._wanted.wants_kind
@@ -225,11 +220,13 @@ class Feed:
         assert self._position is not None, "a feed begins before it brings anything"
         try:
             page = await self._ask_patiently(ReadEvents(self._position, self._wanted.selection()))
+        except _Left:
+            return
         except _Broken as error:
-            if not self._is_ended:
+            if not self.is_ended:
                 self._ready.append(Reset(error.reason, self._go_live()))
             return
-        if self._is_ended:
+        if self.is_ended:
             return
         is_stuck = page.position == self._position
         self._position = page.position
@@ -239,11 +236,11 @@ class Feed:
             await trio.sleep(BEHIND_SECONDS)
 
     async def _ask_patiently(self, request: Request[R]) -> R:
-        """Ask the journal; one that cannot be read now may be in a moment. Raises: _Broken."""
+        """Ask the journal; one that cannot be read now may be in a moment. Raises: _Broken, _Left."""
         journal = self._services.journal
         deadline = trio.current_time() + (PATIENCE_SECONDS if journal.generation else 0.0)
         with trio.CancelScope() as self._reading:
-            while not self._is_ended:
+            while not self.is_ended:
                 try:
                     return await journal.ask(request, within=ASK_SECONDS)
                 except ReplayIncomplete as error:
@@ -252,7 +249,7 @@ class Feed:
                     if trio.current_time() + RETRY_SECONDS > deadline:
                         raise _Broken(str(error)) from error
                 await trio.sleep(RETRY_SECONDS)
-        raise _Broken("the reader left")
+        raise _Left
 
 
 class _Broken(Exception):
@@ -261,3 +258,7 @@ class _Broken(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class _Left(Exception):
+    """Nobody waits for an answer of the journal any more."""

@@ -28,7 +28,11 @@ class Chunks:
 
     def add(self, message: Document) -> Snapshot | None:
         """Take a chunk; answer the snapshot when it was the last. Raises InvalidAnswer."""
-        if documents.whole(message, "index") != self.count:
+        index = documents.whole(message, "index")
+        if index == 0:
+            # The one before it may have been cut short.
+            self.rows, self.count = [], 0
+        if index != self.count:
             raise InvalidAnswer("the chunks of a snapshot are out of order")
         self.rows += map(Torrent.read, documents.as_sequence(message.get("torrents"), "`torrents`"))
         self.count += 1

@@ -103,6 +103,17 @@ async def test_chunks_that_are_out_of_order_are_no_answer(api: FakeApi, client: 
             await anext(socket)
 
 
+async def test_a_snapshot_that_was_cut_short_gives_way_to_the_next(api: FakeApi, client: Client) -> None:
+    cut = {"op": "snapshot", "id": "1-8", "index": 0, "last": False, "torrents": [torrent_document("t0", number=0)]}
+    api.sockets.append([cut, snapshot("1-9", torrent_document("t1", number=1))])
+
+    async with client.socket(snapshot=True) as socket:
+        (whole,) = await take(socket, 1)
+
+    assert isinstance(whole, Snapshot)
+    assert (whole.id, [torrent.name for torrent in whole.torrents]) == ("1-9", ["t1"])
+
+
 async def test_messages_that_nobody_knows_are_passed_over(api: FakeApi, client: Client) -> None:
     api.sockets.append([{"op": "weather", "rain": True}, event("1-1", "completed")])
 

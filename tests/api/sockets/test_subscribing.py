@@ -186,6 +186,24 @@ async def test_another_subscription_takes_the_place_of_the_one_before(api: Runni
         assert (await socket.message("event"))["event"]["type"] == "torrent_added"
 
 
+@pytest.mark.parametrize(
+    "next_op", [{"op": "unsubscribe"}, {"op": "subscribe", "filter": {"event": ["torrent_added"]}}]
+)
+async def test_a_snapshot_that_nobody_wants_any_more_is_not_written_to_its_end(
+    start_api: StartApi, monkeypatch: pytest.MonkeyPatch, next_op: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("revaer.api.catalogue_copy.CHUNK", 1)
+    async with start_api(views=1500) as api, connected(api.settings.port, key=READER) as socket:
+        await socket.send(SNAPSHOT)
+        await socket.message("snapshot")
+        await socket.send(next_op)
+        await socket.send({"op": "ping"})
+        while (told := await socket.message())["op"] == "snapshot":
+            assert not told["last"]
+        assert told["op"] == "pong"
+        await settle(socket)
+
+
 async def test_unsubscribing_ends_the_events_and_not_the_socket(api: Running) -> None:
     async with connected(api.settings.port, key=READER) as socket:
         await socket.send({"op": "subscribe"})
