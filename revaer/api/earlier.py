@@ -28,12 +28,14 @@ async def made_before(
         request: what was asked, with its id.
         refusal: names the torrent that is there.
         attempt: the try that was refused; None for a call without a key.
-        services: know the torrents.
+        services: know the torrents; the read model has everything up to the refusal.
         index: the place of the torrent in its call.
     """
     if attempt is None or not attempt.is_retry or refusal.existing != request.torrent_id:
         return None
-    view = (await services.session.ask(Inspect(refusal.existing), within=_INSPECT_SECONDS)).view
+    view = services.model.find(refusal.existing)
+    if view is None:
+        view = (await services.session.ask(Inspect(refusal.existing), within=_INSPECT_SECONDS)).view
     if request.torrent_id == attempt.torrent_id(index) or view.descriptor.added_at >= attempt.made_at:
         return view
     return None

@@ -3,14 +3,16 @@ other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Final
 
+import orjson
 import trio
 
 from revaer.api.bodies import read_json
-from revaer.api.call import Answer, Call, json_reply
+from revaer.api.call import Answer, Call, Reply
 from revaer.api.earlier import made_before, named
 from revaer.api.errors import ApiError, InvalidBody, NotReady
 from revaer.api.filters import TorrentFilter
@@ -57,17 +59,15 @@ async def add_torrents(call: Call, services: Services) -> Answer:
         item if isinstance(item, ApiError) else named(item, call.attempt, index) for index, item in enumerate(asked)
     ]
     valid = tuple(item for item in requests if isinstance(item, AddTorrent))
-    outcomes = iter(await _add(call, services, valid))
-    results: list[dict[str, Any]] = []
-    for index, request in enumerate(requests):
-        outcome: TorrentView | SessionRefusal | ApiError
-        if isinstance(request, ApiError):
-            outcome = request
-        else:
-            outcome = await _own(call, services, request, next(outcomes), index)
-        results.append(_added(call, outcome, f"/torrents/{index}"))
+    added = iter(await _add(call, services, valid))
     await seen(services)
-    return json_reply({"results": results})
+    outcomes: list[TorrentView | SessionRefusal | ApiError] = []
+    for index, request in enumerate(requests):
+        if isinstance(request, ApiError):
+            outcomes.append(request)
+        else:
+            outcomes.append(await _own(call, services, request, next(added), index))
+    return await results_reply(_added(call, outcome, f"/torrents/{at}") for at, outcome in enumerate(outcomes))
 
 
 async def act_on_torrents(call: Call, services: Services) -> Answer:
@@ -85,12 +85,17 @@ async def act_on_torrents(call: Call, services: Services) -> Answer:
         views = [item for item in found if isinstance(item, TorrentView)]
     done = await _act(call, services, action, [view.id for view in views])
     await seen(services)
-    results: list[dict[str, Any]] = []
-    for at, item in enumerate(found, 1):
-        results.append(_acted(call, services, item, done))
-        if at % RESULTS_AT_ONCE == 0:
-            await trio.lowlevel.checkpoint()
-    return json_reply({"results": results})
+    return await results_reply(_acted(call, services, item, done) for item in found)
+
+
+async def results_reply(results: Iterable[Mapping[str, Any]]) -> Reply:
+    """Write results, which are made meanwhile, and let others run in between."""
+    rest = iter(results)
+    chunks: list[bytes] = []
+    while chunk := list(islice(rest, RESULTS_AT_ONCE)):
+        chunks.append(orjson.dumps(chunk)[1:-1])
+        await trio.lowlevel.checkpoint()
+    return Reply(200, b'{"results":[%b]}' % b",".join(chunks))
 
 
 async def _add(

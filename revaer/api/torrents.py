@@ -92,6 +92,7 @@ async def add_torrent(call: Call, services: Services) -> Answer:
     try:
         view = await services.session.ask(request, within=ADD_SECONDS)
     except DuplicateTorrent as refusal:
+        await seen(services)
         earlier = await made_before(request, refusal, call.attempt, services)
         if earlier is None:
             raise

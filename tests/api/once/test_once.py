@@ -299,6 +299,9 @@ async def test_many_torrents_are_made_once(once: OnceApi) -> None:
     ]
     assert [result["status"] for result in again.json()["results"]] == statuses
     assert len(once.api.catalogue.views) == 5
+    assert not any(isinstance(request, session.Inspect) for request in once.api.catalogue.requests), (
+        "the list knows them"
+    )
 
     third = await post()
     assert third.headers["idempotency-replayed"] == "true"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+import trio
 
+from revaer.api.many import RESULTS_AT_ONCE, results_reply
 from tests.api.surface.conftest import refused
 from tests.session.conftest import StoredTorrents
 from tests.support.session_api import add, rows, show, until
@@ -202,3 +205,20 @@ async def test_senseless_calls_are_refused_whole(node: WholeNode, body: Any, poi
     (key,) = await some(node, 1)
     refused(await node.http.post("/v1/torrents/actions", json=body), 422, *pointers)
     assert (await show(node, f"/v1/torrents/{key}"))["state"]["kind"] == "downloading"
+
+
+@pytest.mark.parametrize("count", [0, 1, RESULTS_AT_ONCE, 5 * RESULTS_AT_ONCE + 1])
+async def test_results_are_written_in_turns_with_others(count: int) -> None:
+    turns: list[int] = []
+
+    async def beside() -> None:
+        while True:
+            turns.append(1)
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(beside)
+        reply = await results_reply({"status": 204, "id": str(number)} for number in range(count))
+        nursery.cancel_scope.cancel()
+    assert json.loads(reply.body) == {"results": [{"status": 204, "id": str(number)} for number in range(count)]}
+    assert len(turns) >= count // RESULTS_AT_ONCE
