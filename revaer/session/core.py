@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -94,10 +95,11 @@ class Core:
         self.jobs.submit(partial(self._take_back, torrent, restore))
 
     async def _take_back(self, torrent: Torrent, restore: Callable[[], Awaitable[None]]) -> None:
-        failures = 0
-        while not await self._took_back(torrent, restore):
-            failures += 1
-            await trio.sleep(doubling(failures, self.timing.retry, self.timing.retry_max))
+        for attempt in itertools.count(1):
+            # The pause comes first: what is owed to the store, and whoever waits for the turn, has it in between.
+            await trio.sleep(doubling(attempt, self.timing.retry, self.timing.retry_max))
+            if await self._took_back(torrent, restore):
+                return
 
     async def _took_back(self, torrent: Torrent, restore: Callable[[], Awaitable[None]]) -> bool:
         async with self.turns.hold(torrent.id):

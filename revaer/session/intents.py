@@ -202,7 +202,7 @@ class Intents:
                 failures = 0
                 self._health.up()
                 if self.owed:
-                    with trio.move_on_after(self._timing.retry):
+                    with trio.move_on_after(self._timing.tick):
                         await self._owing.wait()
                 continue
             failures += 1
