@@ -124,7 +124,7 @@ async def test_all_that_a_daemon_does_moves_its_metrics(home: Path, fresh_databa
     torrent = torrent_of({"one.bin": payload(8_000_000)}, name="One", root=home / "seeds")
     with open_collector() as collector:
         async with daemon(home / "node", database_url=fresh_database_url) as node, swarm(home, torrent) as tracker:
-            await change(node, max_download_bps=5_000_000, max_upload_bps=5_000_000)
+            await change(node, max_download_bps=3_000_000, max_upload_bps=5_000_000, limit_local_peers=True)
             moved: set[str] = set()
             before = await samples(node)
 
