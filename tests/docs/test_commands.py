@@ -90,7 +90,7 @@ def typed(words: list[str], *, whole: bool) -> tuple[list[str], list[str]]:
         The names of the command, and its arguments without options.
     """
     command: click.Command = cli
-    context = click.Context(cli, info_name="revaer")
+    context = click.Context(cli, info_name="revaer", **cli.context_settings)  # each command keeps what help is called
     names: list[str] = []
     rest = list(words)
     while True:

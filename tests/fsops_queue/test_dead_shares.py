@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,37 +53,43 @@ def dead_sources(share: Share, monkeypatch: pytest.MonkeyPatch) -> Share:
     return share
 
 
-def sources() -> SourceWatch:
-    return SourceWatch(BlockingLane("test", workers=2), 0.05, lambda: ["/", "/dead", "/dead/alive"])
+@pytest.fixture
+async def watch(dead_sources: Share) -> AsyncIterator[SourceWatch]:
+    """Looks at sources; no call of its lane outlives the test."""
+    lane = BlockingLane("test", workers=2)
+    yield SourceWatch(lane, 0.05, lambda: ["/", "/dead", "/dead/alive"])
+    dead_sources.back.set()
+    await eventually(lambda: not lane.statistics().running, "every look has come back")
 
 
-async def test_source_that_does_not_answer_is_unknown_and_asked_once(dead_sources: Share, tmp_path: Path) -> None:
-    watch = sources()
-
+async def test_source_that_does_not_answer_is_unknown_and_asked_once(
+    dead_sources: Share, watch: SourceWatch, tmp_path: Path
+) -> None:
     found = [await watch.key(f"/dead/{number}") for number in range(5)]
 
     assert found == ["unknown"] * 5
-    assert dead_sources.asked == ["/dead/0"]
+    await eventually(lambda: dead_sources.asked == ["/dead/0"], lambda: f"one look, not {dead_sources.asked}")
     assert await watch.key(str(tmp_path)) == volumes.key_of(str(tmp_path))
     assert await watch.key("/dead/alive/x") == "unknown"
-    assert dead_sources.asked == ["/dead/0", "/dead/alive/x"]
+    asked = ["/dead/0", "/dead/alive/x"]
+    await eventually(lambda: dead_sources.asked == asked, lambda: f"two looks, not {dead_sources.asked}")
 
 
-async def test_sources_that_answered_before_one_that_does_not_are_known(dead_sources: Share) -> None:
-    found = await sources().keys(["/", "/dead/0", "/dead/1"])
+async def test_sources_that_answered_before_one_that_does_not_are_known(watch: SourceWatch) -> None:
+    found = await watch.keys(["/", "/dead/0", "/dead/1"])
 
     assert found == {"/": volumes.key_of("/"), "/dead/0": "unknown", "/dead/1": "unknown"}
 
 
-async def test_source_is_asked_again_when_it_answers(dead_sources: Share) -> None:
-    watch = sources()
+async def test_source_is_asked_again_when_it_answers(dead_sources: Share, watch: SourceWatch) -> None:
     await watch.key("/dead/0")
     dead_sources.back.set()
 
     await eventually(lambda: watch._alive({"/dead/1"}), "the share is back")
     await watch.key("/dead/1")
 
-    assert dead_sources.asked == ["/dead/0", "/dead/1"]
+    asked = ["/dead/0", "/dead/1"]
+    await eventually(lambda: dead_sources.asked == asked, lambda: f"another look, not {dead_sources.asked}")
 
 
 def test_system_tells_where_volumes_are_mounted() -> None:

@@ -235,7 +235,8 @@ class TestAddresses:
 
 class TestSetup:
     async def test_the_setup_is_on_loopback_whatever_is_configured(self, start: StartNode) -> None:
-        async with start(mode="setup", documents=app(http_port=0, bind_addr="0.0.0.0"), key=None) as node:
+        documents = app(http_port=0, bind_addr="0.0.0.0")
+        async with start(mode="setup", http_port=0, documents=documents, key=None) as node:
             assert await refused(node.port, "127.0.0.2")
             token = (await node.http.post("/admin/setup/start")).json()["token"]
             answer = await node.http.post("/admin/setup/complete", json={}, headers={"x-revaer-setup-token": token})
