@@ -199,7 +199,7 @@ class ApiApp(QuartTrio):
 
     async def _answer_once(self, call: Call, route: Route[Services]) -> Answer:
         if not route.creates:
-            refuse_key(call)
+            refuse_key()
         return await self._services.once.answer(call, partial(route.handler, call, self._services))
 
     def _options(self, call: Call) -> Reply:

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 import trio
@@ -109,7 +109,7 @@ class Once:
             NotReady: the database is away.
             ApiError: the body cannot be read.
         """
-        owner = call.principal.key_id if call.principal else call.client
+        owner = call.caller_id
         name = Name(owner, f"{call.method} {call.path}", key_of(call))
         digest = await self._digest(call)
         with trio.move_on_after(WAIT_SECONDS):
@@ -200,11 +200,10 @@ def key_of(call: Call) -> str:
     return match[1] or match[2]
 
 
-def refuse_key(call: Call) -> None:
-    """Refuse a key on a call that makes nothing. Raises: MalformedRequest."""
-    if HEADER in call.headers:
-        message = "this call takes none: it makes nothing that a second call could make again"
-        raise MalformedRequest("the Idempotency-Key has no meaning here", [InvalidParam(f"/header/{HEADER}", message)])
+def refuse_key() -> NoReturn:
+    """Refuse the key on a call that makes nothing. Raises: MalformedRequest."""
+    message = "this call takes none: it makes nothing that a second call could make again"
+    raise MalformedRequest("the Idempotency-Key has no meaning here", [InvalidParam(f"/header/{HEADER}", message)])
 
 
 async def _do(call: Call, work: Callable[[], Awaitable[Answer]]) -> Answer:

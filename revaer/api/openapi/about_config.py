@@ -49,7 +49,6 @@ PATCH_EXAMPLE: Final[dict[str, Any]] = {
     "secrets": {"proxy-password": "correct horse battery staple"},
 }
 _PATCH_BODY: Final = Body(dict.fromkeys(PATCH_TYPES, CONFIG_PATCH), examples={"caps": PATCH_EXAMPLE})
-_AWAY: Final = "service-unavailable"
 _CHANGING: Final = ("precondition-failed", "config-invalid")
 _CHANGED: Final = Answer(200, "It holds.", ChangedSnapshot, headers=("etag",), example=config_samples.CHANGED)
 _POLICY_EXAMPLE: Final = {"seed_ratio_limit": 2.0, "download_dir": "/srv/downloads/films"}

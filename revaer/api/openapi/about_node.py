@@ -172,8 +172,6 @@ SETUP: Final = (
     ),
 )
 
-_OPENAPI: Final[dict[str, Any]] = {"type": "object", "required": ["openapi", "info", "paths"]}
-
 DOCS: Final = (
     Operation(
         route="GET /docs/openapi.json",

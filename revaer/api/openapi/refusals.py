@@ -7,12 +7,11 @@ from itertools import groupby
 from typing import Any, Final
 
 from revaer.api.errors import InvalidParam
+from revaer.api.openapi import samples
 from revaer.api.openapi.headers import EVERY, KEYED, ONCE, RETRY_PERHAPS, header_references
 from revaer.api.openapi.operation import Operation
 from revaer.api.problems import BASE, CONTENT_TYPE, KINDS, Problem
 from revaer.api.routing import Route
-
-SAMPLE_REQUEST: Final = "0192f0c1-7e57-7000-8000-00000000c0de"
 
 _EVERY: Final = ("bad-request", "forbidden", "internal")
 """The head of the request is wrong, the host is none of ours, or something went wrong here."""
@@ -95,7 +94,7 @@ def response(kinds: tuple[str, ...]) -> dict[str, Any]:
         "content": {
             CONTENT_TYPE: {
                 "schema": _schema(kinds),
-                "examples": {kind: {"value": _SAMPLES[kind].document(SAMPLE_REQUEST)} for kind in kinds},
+                "examples": {kind: {"value": _SAMPLES[kind].document(samples.REQUEST)} for kind in kinds},
             }
         },
     }
