@@ -13,7 +13,7 @@ from revaer.api import fields
 from revaer.api.browsing import Entry, Listing, Look, decode_cursor, encode_cursor, list_directory, list_roots
 from revaer.api.call import Answer, Call, json_reply
 from revaer.api.errors import NoSuchItem, NotReady, PlaceRefused
-from revaer.api.filters import parse_limit, refuse
+from revaer.api.filters import parse_flag, parse_limit, refuse
 from revaer.api.services import Services
 from revaer.api.views import rfc3339
 from revaer.confined import OutsideRoots, shown, what_is_wrong
@@ -28,8 +28,7 @@ _PATH: TypeAdapter[str] = TypeAdapter(fields.Directory)
 async def browse(call: Call, services: Services) -> Answer:
     """Look into a directory of the node, or list the directories that may be looked into."""
     query = call.query(QUERY)
-    settings = services.settings
-    roots = tuple(map(str, (settings.download_root, *settings.allow_paths)))
+    roots = tuple(map(str, services.settings.payload_roots))
     look = _look(query, roots)
     if "path" not in query:
         if "cursor" in query:
@@ -50,10 +49,8 @@ def _look(query: Mapping[str, str], roots: tuple[str, ...]) -> Look:
         path = _PATH.validate_python(query.get("path", "/"))
     except ValidationError as error:
         refuse("path", str(error.errors()[0]["msg"]).removeprefix("Value error, "))
-    dirs_only = query.get("dirs_only", "false")
-    if dirs_only not in ("true", "false"):
-        refuse("dirs_only", "must be true or false")
-    look = Look(path, roots, parse_limit(query.get("limit")), dirs_only=dirs_only == "true")
+    dirs_only = parse_flag("dirs_only", query.get("dirs_only", "false"))
+    look = Look(path, roots, parse_limit(query.get("limit")), dirs_only=dirs_only)
     if "cursor" not in query:
         return look
     try:

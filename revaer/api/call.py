@@ -96,6 +96,11 @@ class Call:
         return self.caller.address
 
     @property
+    def caller_id(self) -> str:
+        """Whom to count the call for: its key, or for calls that need none its address."""
+        return self.client if self.principal is None else self.principal.key_id
+
+    @property
     def peer(self) -> str:
         """The address of the connection's other end."""
         client = self._scope.get("client")
@@ -117,11 +122,11 @@ class Call:
         wanted = name.encode("latin-1")
         return [value.decode("latin-1") for field_name, value in self._scope["headers"] if field_name == wanted]
 
-    def query(self, known: frozenset[str]) -> dict[str, str]:
+    def query(self, known: frozenset[str] = frozenset()) -> dict[str, str]:
         """Return the query's parameters.
 
         Args:
-            known: the parameters that this call takes.
+            known: the parameters that this call takes; none unless given.
 
         Raises:
             MalformedRequest: one is unknown, given twice or empty, or the query is broken.
@@ -232,6 +237,11 @@ class Call:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 return
+
+    async def leave_with(self, scope: trio.CancelScope) -> None:
+        """Cancel a scope when the client leaves."""
+        await self.wait_gone()
+        scope.cancel()
 
     async def _next_chunk(self) -> bytes:
         with trio.move_on_after(BODY_STALL_SECONDS) as patience:

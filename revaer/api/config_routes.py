@@ -19,17 +19,15 @@ from revaer.api.changing import (
 )
 from revaer.api.config_views import change_document, impact_document, revision_document, snapshot_document
 from revaer.api.errors import NoSuchItem
-from revaer.api.filters import refuse
+from revaer.api.filters import parse_limit, refuse
 from revaer.api.origin import is_on_node
-from revaer.api.preconditions import etag, expected_revision, is_known
+from revaer.api.preconditions import etag, expected_revision
 from revaer.api.reach import count_torrents
 from revaer.api.services import Services
-from revaer.api.settings import HISTORY_MAX, PAGE_DEFAULT
-from revaer.api.validators import tagged
+from revaer.api.validators import has_already, tagged
 from revaer.config.messages import ApplyPatch, ConfigInvalid, ReadHistory, Rollback, ValidatePatch
 from revaer.security.messages import Scope
 
-NO_QUERY: frozenset[str] = frozenset()
 SCHEMA_TYPE = "application/schema+json"
 REVISION_MAX = 2**63 - 1
 
@@ -45,16 +43,17 @@ _ROLLBACK: TypeAdapter[RollbackBody] = TypeAdapter(RollbackBody)
 
 async def get_config(call: Call, services: Services) -> Answer:
     """Show what is in force."""
-    call.query(NO_QUERY)
+    call.query()
     snapshot = await read_configuration(services)
-    if is_known(call, snapshot.revision):
-        return Reply(304, headers=etag(snapshot.revision))
-    return json_reply(snapshot_document(snapshot), headers=etag(snapshot.revision))
+    tag = etag(snapshot.revision)
+    if has_already(call, tag["etag"]):
+        return Reply(304, headers=tag)
+    return json_reply(snapshot_document(snapshot), headers=tag)
 
 
 async def patch_config(call: Call, services: Services) -> Answer:
     """Change documents and secrets by a merge patch."""
-    call.query(NO_QUERY)
+    call.query()
     expected = expected_revision(call)
     patch = await read_patch(call, services)
     on_node = _may_unlock(call)
@@ -66,7 +65,7 @@ async def patch_config(call: Call, services: Services) -> Answer:
 
 async def validate_patch(call: Call, services: Services) -> Answer:
     """Try a merge patch: tell what it would change, or refuse it as a change would be."""
-    call.query(NO_QUERY)
+    call.query()
     patch = await read_patch(call, services)
     trial = await services.config.ask(ValidatePatch(patch, on_node=_may_unlock(call)), within=CHANGE_SECONDS)
     if trial.problems:
@@ -84,8 +83,8 @@ async def validate_patch(call: Call, services: Services) -> Answer:
 async def list_history(call: Call, services: Services) -> Answer:
     """List revisions, the newest first."""
     query = call.query(frozenset({"limit", "before"}))
-    limit = _number("limit", query.get("limit", str(PAGE_DEFAULT)), HISTORY_MAX)
-    before = _number("before", query["before"], REVISION_MAX) if "before" in query else None
+    limit = parse_limit(query.get("limit"))
+    before = _revision(query["before"]) if "before" in query else None
     entries = await services.config.ask(ReadHistory(limit, before), within=READ_SECONDS)
     document: dict[str, object] = {"revisions": [revision_document(entry) for entry in entries]}
     if len(entries) == limit and entries[-1].revision > 1:
@@ -95,7 +94,7 @@ async def list_history(call: Call, services: Services) -> Answer:
 
 async def roll_back(call: Call, services: Services) -> Answer:
     """Give the documents the contents of an earlier revision, as a new one."""
-    call.query(NO_QUERY)
+    call.query()
     expected = expected_revision(call)
     body = fields.validate(_ROLLBACK, await read_json(call, services))
     before, earlier = services.settings.endpoint, await read_configuration(services)
@@ -106,13 +105,13 @@ async def roll_back(call: Call, services: Services) -> Answer:
 
 async def list_schemas(call: Call, services: Services) -> Answer:
     """List the documents that have a schema."""
-    call.query(NO_QUERY)
+    call.query()
     return tagged(json_reply({"documents": list(services.schemas)}))
 
 
 async def get_schema(call: Call, services: Services) -> Answer:
     """Show the JSON Schema of a document."""
-    call.query(NO_QUERY)
+    call.query()
     name = call.args["document"]
     if name not in services.schemas:
         raise NoSuchItem(f"there is no document {name[:80]!r}; there are {', '.join(services.schemas)}")
@@ -126,8 +125,8 @@ def _may_unlock(call: Call) -> bool:
     return is_on_node(call) and principal is not None and Scope.ADMIN.within(principal.scopes)
 
 
-def _number(name: str, text: str, most: int) -> int:
+def _revision(text: str) -> int:
     value = int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else 0
-    if not 1 <= value <= most:
-        refuse(name, f"must be a number from 1 to {most}")
+    if not 1 <= value <= REVISION_MAX:
+        refuse("before", f"must be a number from 1 to {REVISION_MAX}")
     return value

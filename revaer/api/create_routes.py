@@ -33,7 +33,6 @@ from revaer.types import new_torrent_id
 CREATE_SECONDS: Final = 86_400.0
 """How long hashing may take."""
 
-NO_QUERY: frozenset[str] = frozenset()
 _ENCODED_AT_ONCE: Final = 384 * 1024
 _FILES_AT_ONCE: Final = 500
 _LATEST: Final = 253_402_300_799
@@ -77,7 +76,7 @@ _CREATE: TypeAdapter[CreateBody] = TypeAdapter(CreateBody)
 
 async def create_torrent(call: Call, services: Services) -> Answer:
     """Make a `.torrent` of files on the node."""
-    call.query(NO_QUERY)
+    call.query()
     body = fields.validate(_CREATE, await read_json(call, services))
     order = CreateTorrent(new_torrent_id(), recipe_of(body, services.settings), call.request_id)
     created = await _create(call, services, order)
@@ -91,7 +90,7 @@ def recipe_of(body: CreateBody, settings: ApiSettings) -> Recipe:
     moment = None if body.creation_date is None else datetime.fromisoformat(body.creation_date)
     return Recipe(
         root_path=body.root_path,
-        roots=tuple(map(str, (settings.download_root, *settings.allow_paths))),
+        roots=tuple(map(str, settings.payload_roots)),
         selection=selection_rules(body.include, body.exclude, {}, skip_fluff=body.skip_fluff),
         format=Format(body.format),
         piece_length=body.piece_length,
@@ -155,7 +154,7 @@ async def _create(call: Call, services: Services, order: CreateTorrent) -> Creat
     failures: list[Exception] = []
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_leave_with, call, nursery.cancel_scope)
+            nursery.start_soon(call.leave_with, nursery.cancel_scope)
             try:
                 made.append(await services.authoring.ask(order, within=CREATE_SECONDS))
             except Exception as error:  # noqa: BLE001  # a nursery would wrap it
@@ -169,8 +168,3 @@ async def _create(call: Call, services: Services, order: CreateTorrent) -> Creat
     if not made:
         raise ClientGone
     return made[0]
-
-
-async def _leave_with(call: Call, scope: trio.CancelScope) -> None:
-    await call.wait_gone()
-    scope.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
@@ -43,7 +44,7 @@ def encode_cursor(cursor: Cursor) -> str:
         fields: list[object] = ["k", cursor.query, cursor.added_at, cursor.torrent_id]
     else:
         fields = ["w", cursor.query, cursor.walk, cursor.offset]
-    return base64.urlsafe_b64encode(orjson.dumps(fields)).rstrip(b"=").decode()
+    return write_fields(fields)
 
 
 def decode_cursor(text: str, query: str) -> Cursor:
@@ -56,7 +57,7 @@ def decode_cursor(text: str, query: str) -> Cursor:
     Raises:
         MalformedRequest: it is no cursor, or one of another query.
     """
-    match _decode(text):
+    match read_fields(text):
         case ["k", str(began), float(added_at) | int(added_at), str(torrent_id)] if math.isfinite(added_at):
             cursor: Cursor = KeyCursor(began, float(added_at), TorrentId(torrent_id))
         case ["w", str(began), str(walk), int(offset)] if offset >= 0:
@@ -73,7 +74,13 @@ def refuse_cursor(message: str) -> NoReturn:
     raise MalformedRequest("the cursor cannot be used", [InvalidParam("/query/cursor", message)])
 
 
-def _decode(text: str) -> object:
+def write_fields(fields: Sequence[object]) -> str:
+    """Write what a cursor holds as one word."""
+    return base64.urlsafe_b64encode(orjson.dumps(fields)).rstrip(b"=").decode()
+
+
+def read_fields(text: str) -> object:
+    """Return what a cursor holds; None when it is none."""
     if len(text) > MAX_CHARS:
         return None
     try:

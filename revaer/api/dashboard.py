@@ -19,12 +19,10 @@ from revaer.api.volumes import Volume
 from revaer.throttle.messages import EffectiveLimits
 from revaer.types import TorrentState, TorrentView
 
-NO_QUERY: frozenset[str] = frozenset()
-
 
 async def get_dashboard(call: Call, services: Services) -> Answer:
     """Show what the node does and how it is."""
-    call.query(NO_QUERY)
+    call.query()
     settings = services.settings
     roots = {"download_root": settings.download_root}
     if settings.library_root is not None:

@@ -13,7 +13,6 @@ from revaer.api.routing import Route
 from revaer.api.services import Services
 from revaer.api.validators import content_tag
 
-NO_QUERY: frozenset[str] = frozenset()
 DOCUMENT: Final = "/docs/openapi.json"
 _PACKAGE: Final = Path(__file__).with_name("openapi")
 _HTML: Final = "text/html; charset=utf-8"
@@ -29,14 +28,14 @@ def routes() -> tuple[Route[Services], ...]:
 
 async def get_document(call: Call, services: Services) -> Answer:
     """Give the OpenAPI document of this version."""
-    call.query(NO_QUERY)
+    call.query()
     body, tag = await services.files.run(_document)
     return Reply(200, body, headers=tag)
 
 
 async def get_page(call: Call, services: Services) -> Answer:
     """Show the OpenAPI document to people. The page runs no foreign code and asks for nothing but the document."""
-    call.query(NO_QUERY)
+    call.query()
     body, headers = await services.files.run(_page)
     return Reply(200, body, _HTML, headers)
 

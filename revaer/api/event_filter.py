@@ -124,7 +124,7 @@ def parse_event_filter(query: Mapping[str, str]) -> EventFilter:
     return EventFilter(
         torrents=frozenset(torrent_key(key, "/query/torrent") for key in values.get("torrent", ())),
         kinds=frozenset(values.get("event", ())),
-        states=parse_states("state", values.get("state", [])),
+        states=parse_states("state", values.get("state", []), TorrentState),
         categories=frozenset(values.get("category", ())),
         tags=frozenset(values.get("tags", ())),
     )

@@ -47,7 +47,7 @@ class EventSocket:
         self._call = call
         self._services = services
         self._socket = socket
-        self._key_id = call.principal.key_id if call.principal else call.client
+        self._key_id = call.caller_id
         self._stream: OpenStream
         self._asked: Subscribe | None = None
         self._told: Subscribe | None = None

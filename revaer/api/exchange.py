@@ -90,7 +90,7 @@ class Exchange:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         is_whole = False
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_when_gone, call, nursery.cancel_scope)
+            nursery.start_soon(call.leave_with, nursery.cancel_scope)
             try:
                 await reply.produce(_Pieces(self._scope, send).send)
                 is_whole = True
@@ -133,11 +133,6 @@ class _Pieces:
             raise ClientGone from error
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise ClientGone from error
-
-
-async def _cancel_when_gone(call: Call, scope: trio.CancelScope) -> None:
-    await call.wait_gone()
-    scope.cancel()
 
 
 def _head(call: Call, content_type: str, *, stored: bool = False) -> list[tuple[bytes, bytes]]:

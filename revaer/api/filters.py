@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from enum import StrEnum
+from typing import NoReturn, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -13,6 +14,8 @@ import orjson
 from revaer.api.errors import InvalidParam, MalformedRequest
 from revaer.api.settings import FILTER_IDS, PAGE_DEFAULT, PAGE_MAX
 from revaer.types import TorrentState, TorrentView
+
+S = TypeVar("S", bound=StrEnum)
 
 Predicate: TypeAlias = Callable[[TorrentView], bool]
 
@@ -87,13 +90,20 @@ def check_list(name: str, values: list[str]) -> None:
         refuse(name, f"may have at most {FILTER_IDS} elements")
 
 
-def parse_states(name: str, values: list[str]) -> frozenset[TorrentState]:
-    """Read states. Raises: MalformedRequest."""
-    known = {state.value for state in TorrentState}
+def parse_states(name: str, values: list[str], states: type[S]) -> frozenset[S]:
+    """Read some of the `states` that there are. Raises: MalformedRequest."""
+    known = {state.value for state in states}
     for value in values:
         if value not in known:
-            refuse(name, f"no such state: {value[:60]!r}; there are {', '.join(TorrentState)}")
-    return frozenset(map(TorrentState, values))
+            refuse(name, f"no such state: {value[:60]!r}; there are {', '.join(states)}")
+    return frozenset(map(states, values))
+
+
+def parse_flag(name: str, text: str) -> bool:
+    """Read `true` or `false`. Raises: MalformedRequest."""
+    if text not in ("true", "false"):
+        refuse(name, "must be true or false")
+    return text == "true"
 
 
 def parse_limit(text: str | None) -> int:
@@ -112,7 +122,7 @@ def refuse(name: str, message: str) -> NoReturn:
 
 
 def _by_state(values: frozenset[str]) -> Predicate:
-    states = parse_states("state", sorted(values))
+    states = parse_states("state", sorted(values), TorrentState)
     return lambda view: view.state.kind in states
 
 

@@ -8,10 +8,10 @@ from pydantic import Field, TypeAdapter
 
 from actors import ActorError
 from revaer.api import fields
-from revaer.api.bodies import read_json
+from revaer.api.bodies import read_options
 from revaer.api.call import Answer, Call, json_reply
 from revaer.api.errors import NoSuchItem
-from revaer.api.filters import parse_limit, refuse, split_list
+from revaer.api.filters import parse_limit, parse_states, refuse, split_list
 from revaer.api.finding import find, seen
 from revaer.api.fsops_views import (
     job_detail,
@@ -52,8 +52,6 @@ MANY_FILES = 1_000
 CURSOR_CHARS = 400
 RUN_ID_CHARS = 64
 
-NO_QUERY: frozenset[str] = frozenset()
-
 
 class VerifyBody(fields.Body):
     """Which verification is asked for, and how long to wait for its end, in seconds."""
@@ -87,7 +85,8 @@ async def list_jobs(call: Call, services: Services) -> Answer:
     cursor = query.get("cursor")
     if cursor is not None and len(cursor) > CURSOR_CHARS:
         refuse("cursor", "this is no cursor of this list")
-    request = ListJobs(_states(query.get("state")), parse_limit(query.get("limit")), cursor)
+    states = split_list("state", query["state"]) if "state" in query else []
+    request = ListJobs(parse_states("state", states, JobState), parse_limit(query.get("limit")), cursor)
     try:
         page = await services.fsops.ask(request, within=READ_SECONDS)
     except JobRefused as error:
@@ -100,7 +99,7 @@ async def list_jobs(call: Call, services: Services) -> Answer:
 
 async def get_job(call: Call, services: Services) -> Answer:
     """Show the job of one torrent."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     job = await services.fsops.ask(InspectJob(view.id), within=READ_SECONDS)
     if job is None:
@@ -112,7 +111,7 @@ async def get_job(call: Call, services: Services) -> Answer:
 
 async def plan_job(call: Call, services: Services) -> Answer:
     """Tell what post-processing of one torrent would do now."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     spec = await services.session.ask(ReadJobSpec(view.id), within=READ_SECONDS)
     return json_reply(plan_document(await services.fsops.ask(PlanJob(view.id, spec), within=PLAN_SECONDS)))
@@ -120,7 +119,7 @@ async def plan_job(call: Call, services: Services) -> Answer:
 
 async def retry_job(call: Call, services: Services) -> Answer:
     """Have one torrent processed again."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     await _read_nothing(call, services)
     job = await services.session.ask(Reprocess(view.id, call.request_id), within=CHANGE_SECONDS)
@@ -130,7 +129,7 @@ async def retry_job(call: Call, services: Services) -> Answer:
 
 async def cancel_job(call: Call, services: Services) -> Answer:
     """Stop the post-processing of one torrent."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     await _read_nothing(call, services)
     job = await services.fsops.ask(CancelJob(view.id, call.request_id), within=CHANGE_SECONDS)
@@ -139,7 +138,7 @@ async def cancel_job(call: Call, services: Services) -> Answer:
 
 async def pause_queue(call: Call, services: Services) -> Answer:
     """Begin no further job."""
-    call.query(NO_QUERY)
+    call.query()
     await _read_nothing(call, services)
     queue = await services.fsops.ask(PauseQueue(call.request_id), within=CHANGE_SECONDS)
     return json_reply(queue_document(queue))
@@ -147,7 +146,7 @@ async def pause_queue(call: Call, services: Services) -> Answer:
 
 async def resume_queue(call: Call, services: Services) -> Answer:
     """Let jobs begin again."""
-    call.query(NO_QUERY)
+    call.query()
     await _read_nothing(call, services)
     queue = await services.fsops.ask(ResumeQueue(call.request_id), within=CHANGE_SECONDS)
     return json_reply(queue_document(queue))
@@ -155,9 +154,8 @@ async def resume_queue(call: Call, services: Services) -> Answer:
 
 async def verify_library(call: Call, services: Services) -> Answer:
     """Hold the library against what was published, or tell how far that is; 202 until it is over."""
-    call.query(NO_QUERY)
-    document = await read_json(call, services, optional=True)
-    body = fields.validate(_VERIFICATION, {} if document is None else document)
+    call.query()
+    body = fields.validate(_VERIFICATION, await read_options(call, services))
     request = VerifyLibrary(body.run_id, body.wait_seconds)
     report = await services.fsops.ask(request, within=body.wait_seconds + READ_SECONDS)
     return json_reply(verification_document(report), 200 if report.finished else 202)
@@ -175,19 +173,7 @@ async def beside(view: TorrentView, services: Services) -> dict[str, Any]:
 
 
 async def _read_nothing(call: Call, services: Services) -> None:
-    document = await read_json(call, services, optional=True)
-    fields.validate(_NOTHING, {} if document is None else document)
-
-
-def _states(text: str | None) -> frozenset[JobState]:
-    if text is None:
-        return frozenset()
-    values = split_list("state", text)
-    known = {state.value for state in JobState}
-    for value in values:
-        if value not in known:
-            refuse("state", f"no such state: {value[:60]!r}; there are {', '.join(JobState)}")
-    return frozenset(map(JobState, values))
+    fields.validate(_NOTHING, await read_options(call, services))
 
 
 def _never_processed(view: TorrentView) -> bool:

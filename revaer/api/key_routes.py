@@ -26,7 +26,6 @@ from revaer.config.messages import (
 )
 from revaer.security.messages import KEY_ID_PREFIX
 
-NO_QUERY: frozenset[str] = frozenset()
 _LEAST, _MOST = settings.KEY_LIFE_SECONDS
 
 ScopeName = Literal["read", "torrents", "config", "admin"]
@@ -61,13 +60,13 @@ _ROTATE: TypeAdapter[RotateBody] = TypeAdapter(RotateBody)
 
 async def list_keys(call: Call, services: Services) -> Answer:
     """List every key that is not revoked."""
-    call.query(NO_QUERY)
+    call.query()
     return json_reply({"keys": [key_document(key) for key in await _keys(services)]})
 
 
 async def get_key(call: Call, services: Services) -> Answer:
     """Show one key."""
-    call.query(NO_QUERY)
+    call.query()
     for key in await _keys(services):
         if key.key_id == call.args["id"]:
             return json_reply(key_document(key))
@@ -76,7 +75,7 @@ async def get_key(call: Call, services: Services) -> Answer:
 
 async def issue_key(call: Call, services: Services) -> Answer:
     """Make a key."""
-    call.query(NO_QUERY)
+    call.query()
     body = fields.validate(_ISSUE, await read_json(call, services))
     limit = body.rate_limit
     key_id = None if call.attempt is None else call.attempt.name(KEY_ID_PREFIX)
@@ -98,7 +97,7 @@ async def issue_key(call: Call, services: Services) -> Answer:
 
 async def rotate_key(call: Call, services: Services) -> Answer:
     """Give a key another secret."""
-    call.query(NO_QUERY)
+    call.query()
     body = fields.validate(_ROTATE, await read_options(call, services))
     request = RotateKey(call.args["id"], body.grace_seconds, author_of(call), call.request_id)
     return json_reply(issued_document(await services.config.ask(request, within=CHANGE_SECONDS)), is_secret=True)
@@ -106,7 +105,7 @@ async def rotate_key(call: Call, services: Services) -> Answer:
 
 async def revoke_key(call: Call, services: Services) -> Answer:
     """End a key, and the streams that it holds open."""
-    call.query(NO_QUERY)
+    call.query()
     await services.config.ask(RevokeKey(call.args["id"], author_of(call), call.request_id), within=CHANGE_SECONDS)
     return Reply(204)
 

@@ -17,8 +17,6 @@ from revaer.api.services import Services
 from revaer.config.messages import ConfigInvalid, ConfigSnapshot, Problem, PutLabelPolicy
 from revaer.security.messages import Scope
 
-NO_QUERY: frozenset[str] = frozenset()
-
 Handler = Callable[[Call, Services], Awaitable[Answer]]
 
 
@@ -56,21 +54,21 @@ def routes(path: str, labels: Labels) -> tuple[Route[Services], ...]:
 
 async def list_policies(labels: Labels, call: Call, services: Services) -> Answer:
     """List all policies of one kind."""
-    call.query(NO_QUERY)
+    call.query()
     snapshot = await read_configuration(services)
     return json_reply({labels.field: labels.policies(snapshot)}, headers=etag(snapshot.revision))
 
 
 async def get_policy(labels: Labels, call: Call, services: Services) -> Answer:
     """Show one policy."""
-    call.query(NO_QUERY)
+    call.query()
     snapshot = await read_configuration(services)
     return json_reply(_find(labels, call, snapshot), headers=etag(snapshot.revision))
 
 
 async def put_policy(labels: Labels, call: Call, services: Services) -> Answer:
     """Replace one policy whole, or make it."""
-    call.query(NO_QUERY)
+    call.query()
     expected = expected_revision(call)
     policy = await read_json(call, services)
     if not isinstance(policy, dict):
@@ -82,7 +80,7 @@ async def put_policy(labels: Labels, call: Call, services: Services) -> Answer:
 
 async def delete_policy(labels: Labels, call: Call, services: Services) -> Answer:
     """Remove one policy; torrents keep the label."""
-    call.query(NO_QUERY)
+    call.query()
     expected = expected_revision(call)
     _find(labels, call, await read_configuration(services))
     snapshot = await _put(labels, call, services, None, expected)

@@ -22,7 +22,7 @@ async def stream_logs(call: Call, services: Services) -> Answer:
     level = call.query(QUERY).get("level", "info")
     if level not in LOG_LEVELS:
         refuse("level", f"must be one of {', '.join(LOG_LEVELS)}")
-    key_id = call.principal.key_id if call.principal else call.client
+    key_id = call.caller_id
     services.streams.check(key_id)
     return StreamReply(_Stream(services, level, key_id, call).produce, "text/event-stream; charset=utf-8")
 

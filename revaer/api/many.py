@@ -47,12 +47,10 @@ CHUNK: Final = 1000
 RESULTS_AT_ONCE: Final = 100
 """Results that are written without a pause: about 2 ms when each is a problem."""
 
-NO_QUERY: Final[frozenset[str]] = frozenset()
-
 
 async def add_torrents(call: Call, services: Services) -> Answer:
     """Take many torrents in."""
-    call.query(NO_QUERY)
+    call.query()
     document = await read_json(call, services)
     asked: list[Asked] = await services.lane.run(parse_bulk, document, services.settings)
     requests = [
@@ -72,7 +70,7 @@ async def add_torrents(call: Call, services: Services) -> Answer:
 
 async def act_on_torrents(call: Call, services: Services) -> Answer:
     """Do one action on many torrents, named by their ids or by a filter."""
-    call.query(NO_QUERY)
+    call.query()
     crowd = parse_crowd(await read_json(call, services))
     action = _action(crowd.action, services)
     await require_list(services)

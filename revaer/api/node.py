@@ -16,7 +16,6 @@ from revaer.journal.messages import ReportJournal
 from revaer.security.messages import Scope
 from revaer.session.messages import EngineReport
 
-NO_QUERY: frozenset[str] = frozenset()
 JOURNAL_SECONDS = 0.5
 STATUS = {
     HealthState.UP: "ok",
@@ -28,7 +27,7 @@ STATUS = {
 
 async def health(call: Call, services: Services) -> Answer:
     """Say whether the node serves."""
-    call.query(NO_QUERY)
+    call.query()
     state = services.health.overall()
     if state in (HealthState.DOWN, HealthState.STARTING):
         raise NotReady(f"the node is {STATUS[state]}; /health/full says why")
@@ -37,13 +36,13 @@ async def health(call: Call, services: Services) -> Answer:
 
 async def live(call: Call, services: Services) -> Answer:
     """Say that the process lives and its loop turns."""
-    call.query(NO_QUERY)
+    call.query()
     return json_reply({"status": "live", "uptime": _uptime(services)})
 
 
 async def health_full(call: Call, services: Services) -> Answer:
     """Tell everything about the node's health to who has a key, and a summary to everybody else."""
-    call.query(NO_QUERY)
+    call.query()
     facts, terms = services.facts, services.standing.terms
     document: dict[str, Any] = {
         "status": STATUS[services.health.overall()],
@@ -83,7 +82,7 @@ async def health_full(call: Call, services: Services) -> Answer:
 
 async def metrics(call: Call, services: Services) -> Answer:
     """Give the metrics to callers on this host, and to others with a key."""
-    call.query(NO_QUERY)
+    call.query()
     if not is_on_node(call):
         await services.gate.admit(call, Scope.READ)
     await services.engine.look()
@@ -94,7 +93,7 @@ async def metrics(call: Call, services: Services) -> Answer:
 
 async def well_known(call: Call, services: Services) -> Answer:
     """Say who answers here."""
-    call.query(NO_QUERY)
+    call.query()
     terms = services.standing.terms
     document = {
         "name": "revaer",

@@ -1,4 +1,4 @@
-"""Conditions on the configuration's revision: the header fields ETag, If-Match and If-None-Match."""
+"""Conditions on the configuration's revision: the header fields ETag and If-Match."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from revaer.api.call import Call
 from revaer.api.errors import InvalidParam, MalformedRequest
 
 _REVISION: Final = re.compile(r'"(0|[1-9][0-9]{0,18})"')
-_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
 def etag(revision: int) -> dict[str, str]:
@@ -34,10 +33,3 @@ def expected_revision(call: Call) -> int | None:
         message = 'should be one revision in quotes, such as "5"'
         raise MalformedRequest("the If-Match header cannot be understood", [InvalidParam("/header/if-match", message)])
     return int(match[1])
-
-
-def is_known(call: Call, revision: int) -> bool:
-    """Tell whether the caller has this revision already, by its `If-None-Match`."""
-    values = call.all_values("if-none-match")
-    tags = {tag for value in values for tag in _TAG.findall(value)}
-    return f'"{revision}"' in tags or any(value.strip() == "*" for value in values)

@@ -177,7 +177,7 @@ def allowed_directory(path: str, settings: ApiSettings, at: str = "/download_dir
         InvalidBody: it lies elsewhere.
     """
     plain = Path(os.path.normpath(path))
-    roots = (settings.download_root, *settings.allow_paths)
+    roots = settings.payload_roots
     if not any(plain == root or root in plain.parents for root in roots):
         listed = ", ".join(map(str, roots))
         raise InvalidBody([InvalidParam(at, f"must lie below one of: {listed}")])

@@ -29,7 +29,6 @@ PAGE_DEFAULT: Final = 50
 PAGE_MAX: Final = 1000
 FILTER_IDS: Final = 1000
 STREAMS_PER_KEY: Final = 32
-HISTORY_MAX: Final = 1000
 KEY_LABEL_CHARS: Final = 128
 KEY_BURST_MAX: Final = 1_000_000
 KEY_PERIOD_MAX: Final = 86_400.0
@@ -114,6 +113,11 @@ class ApiSettings:
     allowed_hosts: tuple[str, ...] = ()
     tls: CertificateFiles | None = None
     configuration: Configuration = field(default_factory=Configuration)
+
+    @property
+    def payload_roots(self) -> tuple[Path, ...]:
+        """The directories below which torrents may be put."""
+        return self.download_root, *self.allow_paths
 
     @property
     def endpoint(self) -> Endpoint:

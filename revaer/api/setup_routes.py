@@ -27,7 +27,6 @@ from revaer.security.messages import is_loopback
 
 log = structlog.get_logger("revaer.api")
 
-NO_QUERY: frozenset[str] = frozenset()
 SETUP_HEADER = "x-revaer-setup-token"
 KEY_HEADER = "x-revaer-admin-key"
 """The admin key that a caller on the node has stored already, so that a lost answer is no lost key."""
@@ -55,7 +54,7 @@ _NOTHING: TypeAdapter[fields.NoBody] = TypeAdapter(fields.NoBody)
 
 async def start_setup(call: Call, services: Services) -> Answer:
     """Make the setup token. For callers on the node only."""
-    call.query(NO_QUERY)
+    call.query()
     if not is_on_node(call):
         log.warning("setup_loopback_refused", client=call.client, peer=call.peer, request_id=call.request_id)
     _require_node(call, services)
@@ -67,7 +66,7 @@ async def start_setup(call: Call, services: Services) -> Answer:
 
 async def complete_setup(call: Call, services: Services) -> Answer:
     """Complete the setup with a token."""
-    call.query(NO_QUERY)
+    call.query()
     _require_loopback_listener(call, services)
     token = call.headers.get(SETUP_HEADER)
     if token is None:
@@ -91,7 +90,7 @@ async def complete_setup(call: Call, services: Services) -> Answer:
 
 async def factory_reset(call: Call, services: Services) -> Answer:
     """Return to the defaults and the setup."""
-    call.query(NO_QUERY)
+    call.query()
     fields.validate(_RESET, await read_json(call, services))
     before, earlier = services.settings.endpoint, await read_configuration(services)
     request = FactoryReset(author_of(call), call.request_id)
@@ -101,7 +100,7 @@ async def factory_reset(call: Call, services: Services) -> Answer:
 
 async def rotate_encryption_key(call: Call, services: Services) -> Answer:
     """Seal all secrets with a new key. For callers on the node only."""
-    call.query(NO_QUERY)
+    call.query()
     if not is_on_node(call):
         log.warning("rotation_loopback_refused", client=call.client, peer=call.peer, request_id=call.request_id)
     _require_node(call, services)

@@ -23,7 +23,7 @@ async def stream_events(call: Call, services: Services) -> Answer:
     """Open a stream of events."""
     query = call.query(QUERY)
     wanted = parse_event_filter(query)
-    key_id = call.principal.key_id if call.principal else call.client
+    key_id = call.caller_id
     services.streams.check(key_id)
     last = _last_event(call, query)
     return StreamReply(_Stream(services, wanted, last, key_id, call).produce, "text/event-stream; charset=utf-8")

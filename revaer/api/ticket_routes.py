@@ -15,11 +15,11 @@ from revaer.api.views import rfc3339
 
 async def issue_ticket(call: Call, services: Services) -> Answer:
     """Issue a ticket that opens one stream or WebSocket within 30 s, for browsers, which cannot send a key there."""
-    call.query(frozenset())
+    call.query()
     body = await read_options(call, services)
     if body != {}:
         raise InvalidBody([InvalidParam("", "must be empty, or an object without fields")])
-    key_id = call.principal.key_id if call.principal else call.client
+    key_id = call.caller_id
     ticket = services.gate.tickets.issue(key_id, presented_with(call))
     expires_at = rfc3339(time.time() + TICKET_SECONDS)
     return json_reply({"ticket": ticket, "expires_at": expires_at}, is_secret=True)

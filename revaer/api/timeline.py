@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any, Final
 
 import orjson
 
 from revaer.api.call import Answer, Call, Reply
-from revaer.api.cursors import MAX_CHARS, refuse_cursor
+from revaer.api.cursors import read_fields, refuse_cursor, write_fields
 from revaer.api.filters import parse_limit, refuse
 from revaer.api.finding import find
 from revaer.api.keys import torrent_key
@@ -69,13 +67,12 @@ def _gap_document(gap: Gap) -> dict[str, str]:
 
 
 def _encode_cursor(position: EventId, torrent_id: TorrentId, sort: str) -> str:
-    fields = ["t", torrent_id, sort, position.epoch, position.seq]
-    return base64.urlsafe_b64encode(orjson.dumps(fields)).rstrip(b"=").decode()
+    return write_fields(["t", torrent_id, sort, position.epoch, position.seq])
 
 
 def _decode_cursor(text: str, torrent_id: TorrentId, sort: str) -> EventId:
     """Read a cursor. Raises: MalformedRequest: it is none, or one of another walk."""
-    match _fields(text):
+    match read_fields(text):
         case ["t", str(of), str(order), int(epoch), int(seq)] if _is_position(epoch, seq):
             position = EventId(epoch, seq)
         case _:
@@ -87,12 +84,3 @@ def _decode_cursor(text: str, torrent_id: TorrentId, sort: str) -> EventId:
 
 def _is_position(epoch: int, seq: int) -> bool:
     return min(epoch, seq) >= 0 and max(epoch, seq) <= END_OF_EPOCH
-
-
-def _fields(text: str) -> object:
-    if len(text) > MAX_CHARS:
-        return None
-    try:
-        return orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error):
-        return None

@@ -16,12 +16,10 @@ from revaer.types import TorrentView
 
 CHANGE_SECONDS: Final = 30.0
 
-NO_QUERY: Final[frozenset[str]] = frozenset()
-
 
 async def amend_torrent(call: Call, services: Services) -> Answer:
     """Change the name, labels and options of a torrent, by a merge patch."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     document = await read_json(call, services, accepted=PATCH_TYPES)
     changes = parse_amendment(document, view.descriptor, services.settings)
@@ -32,7 +30,7 @@ async def amend_torrent(call: Call, services: Services) -> Answer:
 
 async def change_trackers(call: Call, services: Services) -> Answer:
     """Add, remove or replace the trackers of a torrent."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     edit = parse_tracker_edit(await read_json(call, services))
     return await _edit_trackers(call, services, view, edit, "/remove")
@@ -40,7 +38,7 @@ async def change_trackers(call: Call, services: Services) -> Answer:
 
 async def remove_trackers(call: Call, services: Services) -> Answer:
     """Remove some trackers of a torrent; all of them when none are named."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     document = await read_json(call, services, optional=True)
     edit = ListEdit(replace=()) if document is None else ListEdit(remove=parse_urls(document))
@@ -49,7 +47,7 @@ async def remove_trackers(call: Call, services: Services) -> Answer:
 
 async def change_web_seeds(call: Call, services: Services) -> Answer:
     """Add, remove or replace the web seeds of a torrent."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     edit = parse_web_seed_edit(await read_json(call, services))
     try:

@@ -13,12 +13,10 @@ from revaer.session.messages import ReadPeers, ReadPieces, ReadTrackers
 
 LOOK_SECONDS: Final = 15.0
 
-NO_QUERY: Final[frozenset[str]] = frozenset()
-
 
 async def list_peers(call: Call, services: Services) -> Answer:
     """Show who a torrent is connected to now."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     peers = await services.session.ask(ReadPeers(view.id, call.request_id), within=LOOK_SECONDS)
     return json_reply({"peers": [peer_document(peer) for peer in peers]})
@@ -26,7 +24,7 @@ async def list_peers(call: Call, services: Services) -> Answer:
 
 async def list_trackers(call: Call, services: Services) -> Answer:
     """Show the trackers of a torrent with what they last said."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     trackers = await services.session.ask(ReadTrackers(view.id, call.request_id), within=LOOK_SECONDS)
     return json_reply(trackers_document(trackers))
@@ -34,7 +32,7 @@ async def list_trackers(call: Call, services: Services) -> Answer:
 
 async def show_pieces(call: Call, services: Services) -> Answer:
     """Show which pieces of a torrent are there."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     pieces = await services.session.ask(ReadPieces(view.id, call.request_id), within=LOOK_SECONDS)
     if pieces.count > OFF_LOOP_PIECES:

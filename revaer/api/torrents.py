@@ -13,8 +13,8 @@ import trio
 from revaer.api.bodies import JSON_TYPE, read_json, require_type
 from revaer.api.call import Answer, Call, Reply, json_reply
 from revaer.api.earlier import made_before, named
-from revaer.api.errors import InvalidParam, MalformedRequest
-from revaer.api.filters import FILTERS, parse_filter, parse_limit, refuse
+from revaer.api.errors import MalformedRequest
+from revaer.api.filters import FILTERS, parse_filter, parse_flag, parse_limit, refuse
 from revaer.api.finding import find, require_list, seen
 from revaer.api.forms import FORM_TYPE, read_form
 from revaer.api.fsops_routes import MANY_FILES, beside
@@ -47,7 +47,6 @@ ROWS_AT_ONCE = 500
 """Rows that are written without a pause: about a millisecond."""
 
 LIST_QUERY = FILTERS | {"limit", "cursor", "sort", "fields"}
-NO_QUERY: frozenset[str] = frozenset()
 
 
 async def list_torrents(call: Call, services: Services) -> Answer:
@@ -87,7 +86,7 @@ def _trimmed(view: TorrentView, wanted: frozenset[str]) -> bytes:
 
 async def add_torrent(call: Call, services: Services) -> Answer:
     """Take a torrent in."""
-    call.query(NO_QUERY)
+    call.query()
     request = named(replace(await _read_add(call, services), request_id=call.request_id), call.attempt)
     try:
         view = await services.session.ask(request, within=ADD_SECONDS)
@@ -103,7 +102,7 @@ async def add_torrent(call: Call, services: Services) -> Answer:
 
 async def get_torrent(call: Call, services: Services) -> Answer:
     """Show one torrent with its files, and with the job of its post-processing."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     job = await beside(view, services)
     detail = await services.session.ask(Inspect(view.id, call.request_id), within=INSPECT_SECONDS)
@@ -119,7 +118,7 @@ async def _reply_with_files(services: Services, detail: TorrentDetail, document:
 
 async def list_files(call: Call, services: Services) -> Answer:
     """Show the files of one torrent."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     detail = await services.session.ask(Inspect(view.id, call.request_id), within=INSPECT_SECONDS)
     files = lambda: {"files": [file_document(file) for file in detail.files]}  # noqa: E731  # written in either place
@@ -130,7 +129,7 @@ async def delete_torrent(call: Call, services: Services) -> Answer:
     """Remove one torrent."""
     query = call.query(frozenset({"delete_data"}))
     document = await read_json(call, services, optional=True)
-    delete_data = _boolean("delete_data", query.get("delete_data", "false"))
+    delete_data = parse_flag("delete_data", query.get("delete_data", "false"))
     if document is not None:
         asked = parse_removal(document)
         if "delete_data" in query and asked is not delete_data:
@@ -142,7 +141,7 @@ async def delete_torrent(call: Call, services: Services) -> Answer:
 
 async def act_on_torrent(call: Call, services: Services) -> Answer:
     """Do one action."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     action = parse_action(await read_json(call, services), services.settings)
     if isinstance(action, Removal):
@@ -155,7 +154,7 @@ async def act_on_torrent(call: Call, services: Services) -> Answer:
 
 async def select_files(call: Call, services: Services) -> Answer:
     """Replace the selection rules."""
-    call.query(NO_QUERY)
+    call.query()
     view = await find(call, services)
     rules = parse_selection(await read_json(call, services))
     detail = await services.session.ask(Select(view.id, rules, call.request_id), within=ACT_SECONDS)
@@ -204,11 +203,3 @@ def _fields(text: str | None) -> frozenset[str] | None:
     if not wanted <= TORRENT_FIELDS:
         refuse("fields", f"has names that are none: {', '.join(sorted(wanted - TORRENT_FIELDS))[:200]}")
     return wanted | {"id"}
-
-
-def _boolean(name: str, text: str) -> bool:
-    if text not in ("true", "false"):
-        raise MalformedRequest(
-            "a parameter of the URL is wrong", [InvalidParam(f"/query/{name}", "must be true or false")]
-        )
-    return text == "true"
