@@ -110,7 +110,7 @@ CONFIG: Final = (
         parameters=(IF_MATCH,),
         body=Body({"application/json": RollbackBody}, examples={"back": {"revision": 12}}),
         answers=(_CHANGED,),
-        problems=("not-found", "validation", *_CHANGING),
+        problems=("not-found", *_CHANGING),
     ),
     Operation(
         route="GET /v1/config/schema",
@@ -131,7 +131,6 @@ CONFIG: Final = (
         id="getConfigSchema",
         tag="configuration",
         answers=(Answer(200, "A JSON Schema, draft 2020-12.", {"type": "object"}, (SCHEMA_TYPE,), headers=("etag",)),),
-        problems=("not-found",),
     ),
 )
 
@@ -154,7 +153,6 @@ def _labels(path: str, one: str, many: str, shape: Any, example: Any) -> tuple[O
             tag="labels",
             summary=f"Show the policy of a {one}",
             answers=(Answer(200, "The policy.", LabelPolicy, headers=("etag",), example=config_samples.POLICY),),
-            problems=("not-found",),
         ),
         Operation(
             route=f"PUT {policy}",
@@ -167,7 +165,7 @@ def _labels(path: str, one: str, many: str, shape: Any, example: Any) -> tuple[O
                 Answer(200, "It was replaced.", LabelPolicy, headers=("etag",), example=config_samples.POLICY),
                 Answer(201, "It was made.", LabelPolicy, headers=("etag",), example=config_samples.POLICY),
             ),
-            problems=("validation", *_CHANGING),
+            problems=_CHANGING,
         ),
         Operation(
             route=f"DELETE {policy}",
@@ -176,7 +174,7 @@ def _labels(path: str, one: str, many: str, shape: Any, example: Any) -> tuple[O
             summary=f"Remove the policy of a {one}; torrents keep the label",
             parameters=(IF_MATCH,),
             answers=(Answer(204, "It is gone.", headers=("etag",)),),
-            problems=("not-found", *_CHANGING),
+            problems=_CHANGING,
         ),
     )
 

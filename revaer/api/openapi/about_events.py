@@ -151,7 +151,6 @@ TICKETS: Final = Operation(
             example={"ticket": "a-text-of-43-random-characters-0123456789ab", "expires_at": "2026-11-02T12:00:30.000Z"},
         ),
     ),
-    problems=("validation",),
 )
 
 _LOG_LINE: Final[dict[str, Any]] = {

@@ -52,7 +52,6 @@ OPERATIONS: Final = (
         text="Running jobs go on to their end. It holds across restarts.",
         body=_NOTHING,
         answers=(Answer(200, "How the queue stands.", Queue, example=samples.QUEUE),),
-        problems=("validation",),
     ),
     Operation(
         route="POST /v1/fsops/resume",
@@ -60,7 +59,6 @@ OPERATIONS: Final = (
         tag="post-processing",
         body=_NOTHING,
         answers=(Answer(200, "How the queue stands.", Queue, example=samples.QUEUE),),
-        problems=("validation",),
     ),
     Operation(
         route="POST /v1/fsops/verify",
@@ -72,21 +70,20 @@ OPERATIONS: Final = (
             Answer(200, "It is over.", Verification, example=samples.VERIFICATION),
             Answer(202, "It goes on; ask again by its `run_id`.", Verification, example=_UNDER_WAY),
         ),
-        problems=("not-found", "validation"),
+        problems=("not-found",),
     ),
     Operation(
         route=f"GET {_ONE}",
         id="getJob",
         tag="post-processing",
         answers=(Answer(200, "The job, its steps and what it published.", JobDetail, example=samples.JOB_DETAIL),),
-        problems=("not-found",),
     ),
     Operation(
         route=f"GET {_ONE}/plan",
         id="planJob",
         tag="post-processing",
         answers=(Answer(200, "What each step would do, and why.", Plan, example=samples.PLAN),),
-        problems=("not-found", "conflict"),
+        problems=("conflict",),
     ),
     Operation(
         route=f"POST {_ONE}/retry",
@@ -95,7 +92,7 @@ OPERATIONS: Final = (
         text="The torrent must be complete; it need not have been processed before.",
         body=_NOTHING,
         answers=(Answer(200, "The job, queued.", Job, example=samples.JOB),),
-        problems=("not-found", "conflict", "validation"),
+        problems=("conflict",),
     ),
     Operation(
         route=f"POST {_ONE}/cancel",
@@ -104,6 +101,6 @@ OPERATIONS: Final = (
         text="Answered when it has stopped. Cancelling twice is fine.",
         body=_NOTHING,
         answers=(Answer(200, "The job, cancelled.", Job, example=samples.JOB),),
-        problems=("not-found", "conflict", "validation"),
+        problems=("conflict",),
     ),
 )

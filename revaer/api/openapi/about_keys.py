@@ -51,7 +51,7 @@ OPERATIONS: Final = (
                 links=_LINKS,
             ),
         ),
-        problems=("validation", "config-invalid"),
+        problems=("config-invalid",),
     ),
     Operation(
         route="GET /v1/keys/{id}",
@@ -59,7 +59,6 @@ OPERATIONS: Final = (
         tag="keys",
         parameters=(KEY_ID,),
         answers=(Answer(200, "The key, without its secret.", Key, example=samples.KEY),),
-        problems=("not-found",),
     ),
     Operation(
         route="DELETE /v1/keys/{id}",
@@ -67,7 +66,7 @@ OPERATIONS: Final = (
         tag="keys",
         parameters=(KEY_ID,),
         answers=(Answer(204, "It no longer counts."),),
-        problems=("not-found", "config-invalid"),
+        problems=("config-invalid",),
     ),
     Operation(
         route="POST /v1/keys/{id}/rotate",
@@ -81,6 +80,6 @@ OPERATIONS: Final = (
                 200, "The key with its new secret, which is never shown again.", IssuedKey, example=samples.ISSUED_KEY
             ),
         ),
-        problems=("not-found", "validation", "config-invalid"),
+        problems=("config-invalid",),
     ),
 )

@@ -24,7 +24,6 @@ from revaer.api.shapes.looks import (
 )
 
 _ONE: Final = "/v1/torrents/{id}"
-_CHANGING: Final = ("not-found", "conflict", "validation")
 
 _Adds = Annotated[list[NewTorrent], Field(min_length=1, max_length=BULK)]
 # The reader takes an item as it comes, so that a wrong one disturbs no other; what it should be is told here.
@@ -37,21 +36,18 @@ LOOKS: Final = (
         id="listPeers",
         tag="torrents",
         answers=(Answer(200, "The peers.", PeerList, example=samples.PEERS),),
-        problems=("not-found",),
     ),
     Operation(
         route=f"GET {_ONE}/trackers",
         id="listTrackers",
         tag="torrents",
         answers=(Answer(200, "The trackers.", TrackerList, example=samples.TRACKERS),),
-        problems=("not-found",),
     ),
     Operation(
         route=f"GET {_ONE}/pieces",
         id="getPieces",
         tag="torrents",
         answers=(Answer(200, "The pieces.", PieceFacts, example=samples.PIECES),),
-        problems=("not-found",),
     ),
 )
 
@@ -66,7 +62,7 @@ CHANGES: Final = (
             examples={"labels": {"category": "films", "tags": ["weekend"], "comment": None}},
         ),
         answers=(Answer(200, "The torrent after it.", TorrentTerms, example=samples.TERMS),),
-        problems=_CHANGING,
+        problems=("conflict",),
     ),
     Operation(
         route=f"PATCH {_ONE}/trackers",
@@ -78,7 +74,7 @@ CHANGES: Final = (
             examples={"one more": {"add": [samples.TRACKER]}, "only this": {"replace": [samples.TRACKER]}},
         ),
         answers=(Answer(200, "All of its trackers.", TrackerList, example=samples.TRACKERS),),
-        problems=_CHANGING,
+        problems=("conflict",),
     ),
     Operation(
         route=f"DELETE {_ONE}/trackers",
@@ -86,7 +82,7 @@ CHANGES: Final = (
         tag="torrents",
         body=Body({JSON: UrlsBody}, required=False, examples={"one": {"urls": [samples.TRACKER]}}),
         answers=(Answer(200, "The trackers that are left.", TrackerList, example=samples.TRACKERS),),
-        problems=_CHANGING,
+        problems=("conflict",),
     ),
     Operation(
         route=f"PATCH {_ONE}/web_seeds",
@@ -97,7 +93,7 @@ CHANGES: Final = (
         answers=(
             Answer(200, "All of its web seeds.", WebSeedList, example={"web_seeds": ["https://seed.example/films/"]}),
         ),
-        problems=_CHANGING,
+        problems=("conflict",),
     ),
 )
 
@@ -109,7 +105,6 @@ MANY: Final = (
         text=f"At most {BULK}. A refused one disturbs no other: each has its own result.",
         body=Body({JSON: Adds}, examples={"two": {"torrents": [{"magnet": samples.MAGNET}, {"magnet": "magnet:?"}]}}),
         answers=(Answer(200, "One result for each, in order.", BulkResults, example=samples.BULK_RESULTS),),
-        problems=("validation",),
     ),
     Operation(
         route="POST /v1/torrents/actions",
@@ -124,7 +119,6 @@ MANY: Final = (
             },
         ),
         answers=(Answer(200, "One result for each.", ActionResults, example=samples.ACTION_RESULTS),),
-        problems=("validation",),
     ),
 )
 

@@ -122,7 +122,7 @@ SETUP: Final = (
                 links={"completeSetup": Link("completeSetup", {"x-revaer-setup-token": "$response.body#/token"})},
             ),
         ),
-        problems=("conflict", "validation", "config-invalid", "service-unavailable"),
+        problems=("conflict", "config-invalid", "service-unavailable"),
     ),
     Operation(
         route="POST /admin/setup/complete",
@@ -158,7 +158,6 @@ SETUP: Final = (
                 200, "The node waits for its setup.", ChangedSnapshot, headers=("etag",), example=config_samples.RESET
             ),
         ),
-        problems=("validation",),
     ),
     Operation(
         route="POST /admin/secrets/rotate-key",
@@ -168,7 +167,6 @@ SETUP: Final = (
         text=_ON_NODE,
         body=Body({JSON: NoBody}, required=False),
         answers=(Answer(200, "They are sealed.", RotatedEncryption, example={"secrets": 3}),),
-        problems=("validation",),
     ),
 )
 

@@ -126,6 +126,6 @@ OPERATIONS: Final = (
             },
         ),
         answers=(Answer(200, "The torrent.", MadeTorrent, example=samples.MADE),),
-        problems=("conflict", "validation"),
+        problems=("conflict",),
     ),
 )

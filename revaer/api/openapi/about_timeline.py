@@ -40,6 +40,5 @@ OPERATIONS: Final = (
             ),
         ),
         answers=(Answer(200, "A page of events.", Timeline, example=_EXAMPLE),),
-        problems=("not-found",),
     ),
 )

@@ -162,14 +162,13 @@ OPERATIONS: Final = (
                 links=torrent_links(),
             ),
         ),
-        problems=("conflict", "validation"),
+        problems=("conflict",),
     ),
     Operation(
         route=f"GET {_ONE}",
         id="getTorrent",
         tag="torrents",
         answers=(Answer(200, "The torrent.", TorrentDetail, headers=("etag",), example=samples.TORRENT_DETAIL),),
-        problems=("not-found",),
     ),
     Operation(
         route=f"DELETE {_ONE}",
@@ -186,7 +185,7 @@ OPERATIONS: Final = (
         ),
         body=Body({JSON: RemoveBody}, required=False, examples={"with its payload": {"delete_data": True}}),
         answers=(Answer(204, "It is gone."),),
-        problems=("not-found", "conflict", "validation"),
+        problems=("conflict",),
     ),
     Operation(
         route=f"POST {_ONE}/action",
@@ -204,7 +203,7 @@ OPERATIONS: Final = (
             Answer(200, "The torrent after it.", Torrent, example=samples.TORRENT),
             Answer(204, "The torrent was removed."),
         ),
-        problems=("not-found", "conflict", "validation"),
+        problems=("conflict",),
     ),
     Operation(
         route=f"POST {_ONE}/select",
@@ -217,13 +216,12 @@ OPERATIONS: Final = (
             examples={"no extras": {"exclude": ["**/*.nfo"], "skip_fluff": True, "priorities": {"3": "high"}}},
         ),
         answers=(Answer(200, "The torrent after it.", TorrentDetail, example=samples.TORRENT_DETAIL),),
-        problems=("not-found", "conflict", "validation"),
+        problems=("conflict",),
     ),
     Operation(
         route=f"GET {_ONE}/files",
         id="listFiles",
         tag="torrents",
         answers=(Answer(200, "The files.", FileList, headers=("etag",), example=samples.FILES),),
-        problems=("not-found",),
     ),
 )

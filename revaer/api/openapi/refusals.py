@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from revaer.api.errors import InvalidParam
 from revaer.api.openapi import samples
+from revaer.api.openapi.components import MergePatchOf
 from revaer.api.openapi.headers import EVERY, KEYED, ONCE, RETRY_PERHAPS, header_references
 from revaer.api.openapi.operation import Operation
 from revaer.api.problems import BASE, CONTENT_TYPE, KINDS, Problem
@@ -70,8 +71,12 @@ def kinds_of(operation: Operation, route: Route[Any]) -> tuple[str, ...]:
         found.add("setup-required")
     if route.creates:
         found |= set(_ONCE)
+    if "{" in route.path and route.method != "PUT":
+        found.add("not-found")
     if operation.body is not None:
         found |= set(_WITH_BODY)
+        if not any(isinstance(type_, MergePatchOf) for type_ in operation.body.types.values()):
+            found.add("validation")
     return tuple(sorted(found, key=lambda kind: (KINDS[kind][0], kind)))
 
 
