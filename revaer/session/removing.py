@@ -7,6 +7,7 @@ A removal that cannot be finished now (a silent engine, a volume that is away, a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 import trio
@@ -15,12 +16,15 @@ from revaer.pauses import doubling
 from revaer.resume.messages import Removing
 from revaer.session.core import Core
 from revaer.session.faults import unfinished_removal
-from revaer.session.messages import ActionRefused, RemoveTorrent, SessionUnavailable, UnknownTorrent
+from revaer.session.messages import ActionRefused, RemoveTorrent, SessionRefusal, SessionUnavailable, UnknownTorrent
 from revaer.session.origin import current_request, on_behalf_of
 from revaer.session.torrent import Torrent
 from revaer.types import TorrentId
 
 log = structlog.get_logger(__name__)
+
+AT_ONCE: Final = 16
+"""How many removals that were left unfinished are tried at the same time."""
 
 
 class RemoveDesk:
@@ -93,33 +97,45 @@ class RemoveDesk:
             if not self._unfinished:
                 await self._news.wait()
             self._news = trio.Event()
-            for torrent_id, request_id in list(self._unfinished.items()):
-                with on_behalf_of(request_id):
-                    await self._retry(torrent_id)
+            await self._retry_all()
             failures = failures + 1 if self._unfinished else 0
             if self._unfinished:
                 with trio.move_on_after(doubling(failures, self._core.timing.retry, self._core.timing.retry_max)):
                     await self._news.wait()
 
+    async def _retry_all(self) -> None:
+        """Try everything that is unfinished once, some at a time."""
+        unfinished = iter(list(self._unfinished.items()))
+
+        async def work() -> None:
+            for torrent_id, request_id in unfinished:
+                with on_behalf_of(request_id):
+                    await self._retry(torrent_id)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(AT_ONCE, len(self._unfinished))):
+                nursery.start_soon(work)
+
     async def _retry(self, torrent_id: TorrentId) -> None:
-        async with self._core.turns.hold(torrent_id):
+        """Try to finish a removal; that of a torrent that has something else going on is tried later."""
+        with self._core.turns.hold_free([torrent_id]) as free:
             torrent = self._core.catalogue.get(torrent_id)
             if torrent is None:
                 self._unfinished.pop(torrent_id, None)
-                return
-            try:
-                await self._finish(torrent)
-            except SessionUnavailable as error:
-                torrent.fault = unfinished_removal(error.reason)
-                self._refresh(torrent)
-            except ActionRefused:
-                self._unfinished.pop(torrent_id, None)
+            elif free:
+                try:
+                    await self._finish(torrent)
+                except SessionRefusal as error:
+                    if self._core.catalogue.get(torrent_id) is torrent:
+                        torrent.fault = unfinished_removal(str(error))
+                        self._refresh(torrent)
 
     async def _finish_or_defer(self, torrent: Torrent) -> None:
         try:
             await self._finish(torrent)
-        except SessionUnavailable:
-            self.defer(torrent)
+        except SessionRefusal:
+            if self._core.catalogue.get(torrent.id) is torrent:
+                self.defer(torrent)
             raise
 
     async def _finish(self, torrent: Torrent) -> None:
@@ -128,10 +144,10 @@ class RemoveDesk:
         delete_data = torrent.removing.delete_data
         await self._forget_job(torrent)
         trouble = await self._let_go(torrent, delete_data=delete_data)
-        self._unfinished.pop(torrent.id, None)
         self._on_leaving(torrent)
         await core.intents.forget(torrent.id)
         core.catalogue.leave(torrent, data_deleted=delete_data and trouble is None)
+        self._unfinished.pop(torrent.id, None)
         self._on_left(torrent)
         if trouble is not None:
             raise trouble

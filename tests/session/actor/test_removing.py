@@ -8,7 +8,7 @@ import pytest
 from trio.testing import MockClock
 
 from revaer.resume.messages import Removing
-from revaer.session.messages import ActionRefused, RemoveTorrent, SessionUnavailable
+from revaer.session.messages import ActionRefused, ActOnMany, Remove, RemoveTorrent, SessionUnavailable
 from tests.session.actor.node import Node
 
 
@@ -85,3 +85,14 @@ async def test_intent_that_the_database_fails_to_forget_is_forgotten_later(node:
         await node.settled(60.0)
         assert not node.shelf.intents
         await node.add("A third film")
+
+
+async def test_unfinished_removals_do_not_wait_for_each_other(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = tuple([(await node.add(name)).id for name in ("One", "Two", "Three")])
+        node.engines.faults.silent |= {"remove_with_data", "add"}
+        outcomes = await node.ask(ActOnMany(keys, Remove(delete_data=True), 1.0))
+        assert all(isinstance(outcome, SessionUnavailable) for outcome in outcomes)
+        del node.engine.calls[:]
+        await node.settled(64.0)
+        assert {key for call, key in node.engine.calls if call == "add"} == set(keys)
