@@ -150,9 +150,7 @@ class Catalogue:
         del self._torrents[torrent.id]
         if self._loading:
             self._left.add(torrent.id)
-        for value in hashes_of(torrent.view.descriptor.hashes):
-            if self._by_hash.get(value) == torrent.id:
-                del self._by_hash[value]
+        self._release(torrent, hashes_of(torrent.view.descriptor.hashes))
 
     def change_state(self, torrent: Torrent, state: StateView) -> None:
         """Announce another state, or the same with another message; nothing when it is the same."""
@@ -172,9 +170,17 @@ class Catalogue:
         changed = (*(name for name in names if getattr(before, name) != getattr(descriptor, name)), *also)
         if not changed:
             return
-        for value in hashes_of(descriptor.hashes):
+        own = hashes_of(descriptor.hashes)
+        self._release(torrent, [value for value in hashes_of(before.hashes) if value not in own])
+        for value in own:
             self._by_hash.setdefault(value, torrent.id)
         self._publish(torrent, MetadataUpdated(torrent.id, descriptor, changed))
+
+    def _release(self, torrent: Torrent, values: Iterable[str]) -> None:
+        """Find a torrent by these hashes no longer."""
+        for value in values:
+            if self._by_hash.get(value) == torrent.id:
+                del self._by_hash[value]
 
     def amend(self, torrent: Torrent, **changes: object) -> None:
         """Announce changes to single fields of the descriptor."""
