@@ -27,11 +27,6 @@ class FlushLedger:
     _under_way: int = 0
     _waiters: list[_Waiter] = field(default_factory=list)
 
-    @property
-    def waiting(self) -> int:
-        """How many still wait."""
-        return len(self._waiters)
-
     def ask(self, done: Callable[[], object]) -> None:
         """Note that a flush is asked for now; `done` is called when it ended."""
         self._under_way += 1

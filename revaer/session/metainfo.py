@@ -22,7 +22,6 @@ MAX_METAINFO_BYTES = METAINFO_BYTES
 MAX_PIECES = 2_097_152
 MAX_PIECE_LENGTH = 512 * 1024 * 1024
 MAX_URLS = 1_000
-MAX_COMMENT = 10_000
 V2_BLOCK = 16 * 1024
 
 Dict = dict[bytes, Value]
@@ -86,7 +85,6 @@ def _read(document: Dict, info: Dict, raw_info: bytes) -> Metainfo:
         private=info.get(b"private") == 1,
         trackers=_trackers(document),
         web_seeds=_urls(_flat(document.get(b"url-list"))),
-        comment=_comment(document),
     )
 
 
@@ -182,11 +180,3 @@ def _urls(values: Iterable[Value]) -> tuple[str, ...]:
             if "://" in text and text.isprintable() and " " not in text and "\ufffd" not in text:
                 found[text] = None
     return tuple(found)[:MAX_URLS]
-
-
-def _comment(document: Dict) -> str | None:
-    raw = document.get(b"comment.utf-8", document.get(b"comment"))
-    if not isinstance(raw, bytes) or not raw:
-        return None
-    text = raw[: 4 * MAX_COMMENT].decode("utf-8", "replace")
-    return "".join(char for char in text if char.isprintable() or char in "\n\t")[:MAX_COMMENT]

@@ -14,7 +14,7 @@ from revaer.bencode import encode
 from revaer.session.arrivals import Arrivals
 from revaer.session.desk import Desk
 from revaer.session.filenames import engine_renames
-from revaer.session.metainfo import MAX_METAINFO_BYTES, parse_metainfo
+from revaer.session.metainfo import parse_metainfo
 from revaer.session.port import EngineRefused, InvalidMetainfo, MetadataArrived, Metainfo, TorrentStatus
 from revaer.session.roster import Entry, Roster
 from revaer.session.translate import translate_status
@@ -187,6 +187,3 @@ def compose(info: bytes, trackers: tuple[str, ...], web_seeds: tuple[str, ...]) 
     if web_seeds:
         parts += [encode("url-list"), encode(list(web_seeds))]
     return b"".join([*parts, b"e"])
-
-
-__all__ = ["MAX_METAINFO_BYTES", "Study", "compose"]

@@ -70,7 +70,6 @@ class Metainfo:
     private: bool
     trackers: tuple[str, ...]
     web_seeds: tuple[str, ...]
-    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

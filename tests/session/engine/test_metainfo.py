@@ -38,7 +38,6 @@ def test_every_version_is_read_whole(version: Version) -> None:
         trackers=["http://a/announce", "udp://b:1"],
         web_seeds=["http://w/"],
         private=True,
-        comment="hello",
     )
     parsed = parse_metainfo(metainfo)
     assert (parsed.hashes.v1, parsed.hashes.v2) == info_hashes(metainfo, version=version)
@@ -47,7 +46,7 @@ def test_every_version_is_read_whole(version: Version) -> None:
     assert parsed.total_size == sum(map(len, FILES.values()))
     assert (parsed.name, parsed.multi_file, parsed.private) == ("top", True, True)
     assert parsed.trackers == ("http://a/announce", "udp://b:1")
-    assert (parsed.web_seeds, parsed.comment) == (("http://w/",), "hello")
+    assert parsed.web_seeds == ("http://w/",)
 
 
 def test_single_file_has_no_folder(version: Version) -> None:
