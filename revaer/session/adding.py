@@ -62,14 +62,14 @@ class AddDesk:
             SessionUnavailable: the engine, the store or the list of torrents is away.
         """
         core = self._core
-        source = await self._read(request)
+        source, when = await self._read(request)
         torrent_id = request.torrent_id or new_torrent_id(now=core.wall())
         await core.catalogue.listed(within=core.timing.listing)
         async with core.catalogue.reserve((*hashes_of(source.facts.hashes), torrent_id)):
             refuse_duplicate(core.catalogue, torrent_id, source.facts.hashes)
             decisions = await self._decide(source, request.options)
             await prepare(core, request.options.download_dir, holds_payload=request.record is not None)
-            intent = new_intent(torrent_id, request.options, source, added_at=added_at(request.record, now=core.wall()))
+            intent = new_intent(torrent_id, request.options, source, added_at=when)
             await core.intents.persist(intent)
             return await self._enter(intent, source, decisions, request.record)
 
@@ -92,10 +92,17 @@ class AddDesk:
         self._on_added(torrent, adopted=record is not None)
         return torrent.view
 
-    async def _read(self, request: AddTorrent) -> Source:
-        if request.metainfo is not None and len(request.metainfo) > LARGE_METAINFO:
-            return await self._core.lane.run(read_source, self._core.engine, request)
-        return read_source(self._core.engine, request)
+    async def _read(self, request: AddTorrent) -> tuple[Source, float]:
+        """Read a source, and when the torrent was added."""
+        core = self._core
+        now = core.wall()
+
+        def read() -> tuple[Source, float]:
+            return read_source(core.engine, request), added_at(request.record, now=now)
+
+        if len(request.metainfo or b"") + len(request.record or b"") > LARGE_METAINFO:
+            return await core.lane.run(read)
+        return read()
 
     async def _decide(self, source: Source, options: TorrentOptions) -> tuple[Decision, ...]:
         files = () if source.parsed is None else source.parsed.files
