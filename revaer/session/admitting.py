@@ -66,11 +66,6 @@ class Admission:
         """Keep the plan of a torrent that is listed until it is admitted."""
         self._pending[plan.intent.torrent_id] = plan
 
-    @property
-    def waiting(self) -> int:
-        """How many listed torrents are not admitted yet."""
-        return len(self._pending)
-
     async def plan(self, stored: list[Recovered]) -> list[Plan]:
         """Read what is stored of torrents."""
         return await self._core.lane.run(make_plans, stored, self._core.engine, self._core.select)
@@ -176,26 +171,40 @@ class Admission:
         torrent.present = True
         torrent.is_doubtful = False
         torrent.fault = None
-        await core.rates.settle(torrent, Rates(spec.max_download_bps, spec.max_upload_bps))
-        await core.place(torrent.id, torrent.options)
         self._reconcile(torrent, plan)
         self._refresh(torrent)
         self._on_admitted(torrent)
+        try:
+            await core.rates.settle(torrent, Rates(spec.max_download_bps, spec.max_upload_bps))
+            await core.place(torrent.id, torrent.options)
+        except SessionUnavailable:
+            core.take_back_later(torrent, partial(self._settle, torrent))
+
+    async def _settle(self, torrent: Torrent) -> None:
+        """Bring caps and place of a torrent to what its options say. Raises EngineError."""
+        core, options = self._core, torrent.options
+        await core.rates.apply(torrent, options)
+        if options.queue_position is not None:
+            await core.engine.set_queue_position(torrent.id, options.queue_position)
 
     async def _add(self, torrent: Torrent, spec: AddSpec) -> None:
         """Hand a torrent to the engine; without its record when that is what the engine refuses."""
-        core = self._core
         if torrent.id in self._doubtful:
             await self._withdraw(torrent)
         try:
-            await core.gate.call(core.engine.add(spec))
+            await self._hand_over(spec)
         except SessionUnavailable:
             self._doubtful.add(torrent.id)
             raise
+
+    async def _hand_over(self, spec: AddSpec) -> None:
+        core = self._core
+        try:
+            await core.gate.call(core.engine.add(spec))
         except ActionRefused as error:
             if spec.record is None:
                 raise
-            log.warning("record_refused", torrent_id=torrent.id, reason=str(error))
+            log.warning("record_refused", torrent_id=spec.torrent_id, reason=str(error))
             await core.gate.call(core.engine.add(replace(spec, record=None)))
 
     async def _withdraw(self, torrent: Torrent) -> None:

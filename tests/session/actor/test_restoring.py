@@ -266,3 +266,18 @@ async def test_torrent_that_a_silent_engine_took_in_is_restored_when_it_speaks_a
         await node.settled(5.0)
         assert key in node.engine.torrents
         assert await node.state(key) is TorrentState.DOWNLOADING
+
+
+async def test_place_that_a_silent_engine_does_not_give_holds_up_nothing_else(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        key = (await node.add(queue_position=3)).id
+    node.engines.faults.silent.add("set_queue_position")
+    async with node.run():
+        await node.settled(30.0)
+        assert key in node.engine.torrents
+        assert (await node.ask(Act(key, Pause()))).id == key
+        node.engines.faults.silent.clear()
+        del node.engine.calls[:]
+        await node.settled(60.0)
+        assert ("set_queue_position", key) in node.engine.calls
+        assert not any(call == "add" for call, _ in node.engine.calls)
