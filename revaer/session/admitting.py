@@ -70,10 +70,11 @@ class Admission:
         """Read what is stored of torrents."""
         return await self._core.lane.run(make_plans, stored, self._core.engine, self._core.select)
 
-    async def readmit(self, torrent: Torrent) -> None:
+    async def readmit(self, torrent: Torrent, *, takes_place: bool = True) -> None:
         """Bring a torrent into the engine that is not there, or leave it with a fault; the caller has its turn.
 
-        One whose payload goes into the library, or went there, stays out.
+        One whose payload goes into the library, or went there, stays out. Without `takes_place` it is brought to its
+        place in the queue later, with others.
 
         Raises:
             SessionUnavailable: the store, the disk or the engine does not answer.
@@ -88,7 +89,7 @@ class Admission:
                 self._fail(torrent, unreadable(str(error)))
                 return
         try:
-            await self.admit(torrent, plan)
+            await self.admit(torrent, plan, takes_place=takes_place)
         except SessionUnavailable:
             self._pending[torrent.id] = plan
             raise
@@ -128,13 +129,14 @@ class Admission:
         self._core.catalogue.tell(torrent, differences(recovered))
         return (await self.plan([recovered if with_record else replace(recovered, record=None)]))[0]
 
-    async def admit(self, torrent: Torrent, plan: Plan, *, checks_all: bool = False) -> None:
+    async def admit(self, torrent: Torrent, plan: Plan, *, checks_all: bool = False, takes_place: bool = True) -> None:
         """Look at the storage of a torrent and hand it to the engine; the caller has its turn.
 
         Args:
             torrent: a torrent that the engine does not have.
             plan: what is stored of it.
             checks_all: whether the engine will look at every file itself.
+            takes_place: whether it is brought to its place in the queue.
 
         Raises:
             SessionUnavailable: the disk or the engine does not answer.
@@ -176,7 +178,8 @@ class Admission:
         self._on_admitted(torrent)
         try:
             await core.rates.settle(torrent, Rates(spec.max_download_bps, spec.max_upload_bps))
-            await core.place(torrent.id, torrent.options)
+            if takes_place:
+                await core.place(torrent.id, torrent.options)
         except SessionUnavailable:
             core.take_back_later(torrent, partial(self._settle, torrent))
 

@@ -133,6 +133,12 @@ class Core:
         except ActionRefused as error:
             log.warning("queue_position_refused", torrent_id=torrent_id, reason=str(error))
 
+    async def ranked(self) -> list[TorrentId]:
+        """Return the queue in its order. Raises ActionRefused, SessionUnavailable."""
+        statuses = await self.gate.call(self.engine.statuses([torrent.id for torrent in self.catalogue]))
+        found = sorted((status.queue_position, status.torrent_id) for status in statuses if status.queue_position >= 0)
+        return [torrent_id for _, torrent_id in found]
+
     async def decide(self, files: Sequence[FileEntry], rules: SelectionRules) -> tuple[Decision, ...]:
         """Apply the rules to a file list. Raises InvalidPattern."""
         if len(files) < MANY_FILES:

@@ -120,12 +120,11 @@ class CrowdDesk:
         """Take places in the queue together: what becomes of each is durable first, then the engine moves all."""
         core = self._core
         try:
-            statuses = await core.gate.call(core.engine.statuses([torrent.id for torrent in core.catalogue]))
+            ranked = await core.ranked()
         except SessionRefusal as error:
             run.settle_all(error)
             return
-        ranked = sorted((status.queue_position, status.torrent_id) for status in statuses if status.queue_position >= 0)
-        planned = moves(run.ids, action.position, [torrent_id for _, torrent_id in ranked])
+        planned = moves(run.ids, action.position, ranked)
         for torrent_id in [key for key in run.ids if key not in planned.places]:
             torrent = core.catalogue.get(torrent_id)
             run.settle(torrent_id, UnknownTorrent(torrent_id) if torrent is None else torrent.view)

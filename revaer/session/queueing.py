@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from revaer.types import TorrentId
@@ -68,3 +69,20 @@ def _together(wanted: frozenset[TorrentId], first: int, queue: Sequence[TorrentI
     else:
         steps = [(key, "bottom") for key in [*chosen, *behind]]
     return Moves(tuple(steps), {key: first + at for at, key in enumerate(chosen)})
+
+
+def arranged(wishes: Mapping[TorrentId, int], queue: Sequence[TorrentId]) -> tuple[Move, ...]:
+    """Return what takes each torrent to the place that is wished for it, as far as the queue is that long.
+
+    Args:
+        wishes: the places, counted from 0. Of those that want the same one, the one ahead in the queue is ahead.
+        queue: every torrent of the queue, in its order.
+    """
+    others = iter([key for key in queue if key not in wishes])
+    order: list[TorrentId] = []
+    for key in sorted((key for key in queue if key in wishes), key=lambda key: wishes[key]):
+        order += islice(others, max(0, wishes[key] - len(order)))
+        order.append(key)
+    order += others
+    right = next((at for at, (one, other) in enumerate(zip(order, queue, strict=True)) if one != other), len(order))
+    return tuple((key, "bottom") for key in order[right:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ from revaer.session.describe import differences, new_torrent
 from revaer.session.faults import refused
 from revaer.session.messages import ActionRefused, SessionRefusal, SessionUnavailable
 from revaer.session.planning import Plan
+from revaer.session.queueing import arranged
 from revaer.session.torrent import Torrent
 
 log = structlog.get_logger(__name__)
@@ -118,6 +120,26 @@ class Restoration:
         async with trio.open_nursery() as nursery:
             for _ in range(min(AT_ONCE, len(queue))):
                 nursery.start_soon(work)
+        if any(torrent.options.queue_position is not None for torrent in listed):
+            await self._arrange()
+
+    async def _arrange(self) -> None:
+        """Bring every torrent to its place in the queue: one by one would take as many calls as there are places."""
+        core = self._core
+        for attempt in itertools.count(1):
+            try:
+                ranked = await core.ranked()
+                places = {torrent.id: torrent.options.queue_position for torrent in core.catalogue}
+                wishes = {key: place for key, place in places.items() if place is not None}
+                if steps := arranged(wishes, ranked):
+                    await core.gate.call(core.engine.move_in_queue(steps), within=core.timing.engine_files)
+                return
+            except SessionUnavailable as error:
+                log.warning("places_not_restored", reason=str(error))
+            except ActionRefused as error:
+                log.warning("queue_position_refused", reason=str(error))
+                return
+            await trio.sleep(doubling(attempt, core.timing.retry, core.timing.retry_max))
 
     async def _admit(self, torrent: Torrent) -> None:
         failures = 0
@@ -129,7 +151,7 @@ class Restoration:
                     self._finish_removal(torrent)
                     return
                 try:
-                    await self._admission.readmit(torrent)
+                    await self._admission.readmit(torrent, takes_place=False)
                     return
                 except SessionUnavailable as error:
                     failures += 1

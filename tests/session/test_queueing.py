@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revaer.session.queueing import Move, moves
+from revaer.session.queueing import Move, arranged, moves
 from revaer.types import TorrentId
 
 
@@ -92,3 +92,27 @@ def test_torrents_that_are_not_in_the_queue_stay() -> None:
     planned = moves([seed, unknown, KEYS[1]], "top", KEYS[:2])
     assert planned.steps == ((KEYS[1], "top"),)
     assert planned.places == {KEYS[1]: 0}
+
+
+@given(queues, st.dictionaries(st.sampled_from(KEYS), st.integers(0, 12)))
+def test_arranged_queue_is_in_the_order_of_wishes_and_stays_as_it_is(
+    queue: list[TorrentId], wishes: dict[TorrentId, int]
+) -> None:
+    after = played(queue, arranged(wishes, queue))
+    others = [key for key in queue if key not in wishes]
+    assert [key for key in after if key not in wishes] == others
+    told = [wishes[key] for key in after if key in wishes]
+    assert told == sorted(told)
+    assert arranged(wishes, after) == ()
+
+
+@given(queues, st.permutations(range(8)))
+def test_whole_queue_is_arranged_as_wished(queue: list[TorrentId], places: list[int]) -> None:
+    wishes = dict(zip(queue, places, strict=True))
+    assert played(queue, arranged(wishes, queue)) == sorted(queue, key=lambda key: wishes[key])
+
+
+def test_one_torrent_gets_the_place_it_wants() -> None:
+    after = played(KEYS, arranged({KEYS[0]: 5, KEYS[7]: 0}, KEYS))
+    assert after.index(KEYS[0]) == 5
+    assert after.index(KEYS[7]) == 0

@@ -271,9 +271,12 @@ async def test_torrent_that_a_silent_engine_took_in_is_restored_when_it_speaks_a
 async def test_place_that_a_silent_engine_does_not_give_holds_up_nothing_else(node: Node, clock: MockClock) -> None:
     async with node.run():
         key = (await node.add(queue_position=3)).id
+    shutil.rmtree(node.downloads)
     node.engines.faults.silent.add("set_queue_position")
     async with node.run():
-        await node.settled(30.0)
+        await node.settled()
+        node.downloads.mkdir()
+        await node.settled(120.0)
         assert key in node.engine.torrents
         assert (await node.ask(Act(key, Pause()))).id == key
         node.engines.faults.silent.clear()
@@ -281,3 +284,14 @@ async def test_place_that_a_silent_engine_does_not_give_holds_up_nothing_else(no
         await node.settled(60.0)
         assert ("set_queue_position", key) in node.engine.calls
         assert not any(call == "add" for call, _ in node.engine.calls)
+
+
+async def test_places_in_the_queue_are_restored_with_one_call(node: Node, clock: MockClock) -> None:
+    async with node.run():
+        keys = [(await node.add(name, queue_position=place)).id for name, place in (("One", 2), ("Two", 1), ("Six", 0))]
+    async with node.run():
+        await node.settled()
+        calls = node.engine.calls
+    moved = [key for call, key in calls if call == "move_in_queue"]
+    assert moved == keys[::-1]
+    assert not any(call == "set_queue_position" for call, _ in calls)
