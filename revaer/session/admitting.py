@@ -11,7 +11,7 @@ import structlog
 
 from revaer.events import SelectionReconciled
 from revaer.resume.messages import Recovered, ResumeRefusal, UnknownIntent
-from revaer.session.core import Core
+from revaer.session.core import MANY_FILES, Core
 from revaer.session.describe import differences, engine_spec
 from revaer.session.disk_calls import Lane
 from revaer.session.faults import Fault, missing_directory, missing_files, refused, unreadable, unusable_directory
@@ -173,7 +173,7 @@ class Admission:
         torrent.present = True
         torrent.is_doubtful = False
         torrent.fault = None
-        self._reconcile(torrent, plan)
+        await self._reconcile(torrent, plan)
         self._refresh(torrent)
         self._on_admitted(torrent)
         try:
@@ -257,10 +257,11 @@ class Admission:
             log.info("pieces_verified", torrent_id=torrent.id, claimed=sum(plan.have or []), whole=sum(have))
         return have
 
-    def _reconcile(self, torrent: Torrent, plan: Plan) -> None:
+    async def _reconcile(self, torrent: Torrent, plan: Plan) -> None:
         if plan.remembered is None or plan.priorities is None:
             return
-        detail = reconciliation(plan.remembered, plan.priorities, torrent.files)
+        work = partial(reconciliation, plan.remembered, plan.priorities, torrent.files)
+        detail = work() if len(torrent.files) < MANY_FILES else await self._core.lane.run(work)
         if detail is not None:
             event = SelectionReconciled(torrent.id, "the record's file priorities were not the user's", detail)
             self._core.catalogue.announce(torrent, event)
