@@ -2,7 +2,8 @@
 
 A note beside the data says which directory was used last. What is there is carried to the new one first, then the note
 is written, and only then what was carried is deleted: a crash at any point is followed by the same, or by nothing to
-do. What was carried already is known by its size and time: a start goes on where the one before it ended.
+do. What was carried already is known by its size and time: a start goes on where the one before it ended. The records
+of another node are never taken, also by a copy of it, whose note was the other's.
 Everything here blocks.
 """
 
@@ -68,13 +69,13 @@ def settle(note: Path, wanted: Path, first: Path, *, within: float = WITHIN) -> 
     """
     before = _noted(note) or first
     if before == wanted or not _exists(before):
-        return Place(wanted, trouble=_write_note(note, wanted))
+        return Place(wanted, trouble=_write_note(note, wanted, first))
     try:
         wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
         names = _ours(before)
         aside = _set_strays_aside(wanted, names) if names else 0
         _carry(before, wanted, names, time.monotonic() + within)
-        write_atomically(note, os.fsencode(wanted))
+        write_atomically(note, _written(note, wanted, first))
     except OSError as error:
         why = error.strerror or type(error).__name__
         return Place(before, trouble=f"the records stay in {before}, they cannot be brought to {wanted}: {why}")
@@ -89,7 +90,14 @@ def _noted(note: Path) -> Path | None:
         text = os.fsdecode(note.read_bytes()).strip()
     except OSError:
         return None
-    return Path(text) if text.startswith("/") else None
+    place = note.parent / text
+    return place if text and not _is_of_another(place, note) else None
+
+
+def _is_of_another(place: Path, note: Path) -> bool:
+    """Tell whether a directory lies in the data of another node: there is a note like ours above it."""
+    above = [folder for folder in place.parents if folder != note.parent and (folder / note.name).exists()]
+    return bool(above) and not place.is_relative_to(note.parent)
 
 
 def _exists(folder: Path) -> bool:
@@ -103,11 +111,18 @@ def _exists(folder: Path) -> bool:
     return True
 
 
-def _write_note(note: Path, wanted: Path) -> str:
-    if _noted(note) == wanted:
-        return ""
+def _written(note: Path, wanted: Path, first: Path) -> bytes:
+    """Write a place down. The usual one goes along with the data, wherever that is moved or copied to."""
+    goes_along = wanted == first and wanted.is_relative_to(note.parent)
+    return os.fsencode(wanted.relative_to(note.parent) if goes_along else wanted)
+
+
+def _write_note(note: Path, wanted: Path, first: Path) -> str:
+    text = _written(note, wanted, first)
     try:
-        write_atomically(note, os.fsencode(wanted))
+        if note.exists() and note.read_bytes() == text:
+            return ""
+        write_atomically(note, text)
     except OSError as error:
         return f"{note} cannot be written: {error.strerror}"
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,7 +48,42 @@ def names(folder: Path) -> set[str]:
 
 def test_first_start_notes_its_place(note: Path, wanted: Path) -> None:
     assert settle(note, wanted, wanted) == Place(wanted)
-    assert note.read_text() == str(wanted)
+    assert note.read_text() == "deep/wanted"
+
+
+@pytest.mark.parametrize("absolute", [False, True], ids=["as it is written", "with its whole path"])
+@pytest.mark.parametrize("beneath", ["resume", "records/resume"])
+def test_a_copy_of_a_node_takes_nothing_from_it(tmp_path: Path, beneath: str, absolute: bool) -> None:
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    (original / beneath).mkdir(parents=True)
+    (original / beneath / f"{ONE}.intent").write_text("record")
+    settle(original / "note", original / beneath, original / beneath)
+    if absolute:
+        (original / "note").write_text(str(original / beneath))
+    shutil.copytree(original, copy)
+
+    assert settle(copy / "note", copy / beneath, copy / beneath) == Place(copy / beneath)
+
+    assert names(original / beneath) == names(copy / beneath) == {f"{ONE}.intent"}
+    elsewhere = tmp_path / "elsewhere"
+    assert settle(copy / "note", elsewhere, copy / beneath) == Place(elsewhere, 1)
+    assert names(original / beneath) == {f"{ONE}.intent"}
+
+
+def test_a_node_that_was_moved_keeps_its_records_when_another_takes_its_place(tmp_path: Path) -> None:
+    old, moved = tmp_path / "old", tmp_path / "moved"
+    (old / "resume").mkdir(parents=True)
+    (old / "resume" / f"{ONE}.intent").write_text("record")
+    (old / "note").write_text(str(old / "resume"))
+    old.rename(moved)
+    (old / "resume").mkdir(parents=True)
+    (old / "resume" / f"{TWO}.intent").write_text("record of the new node")
+    settle(old / "note", old / "resume", old / "resume")
+
+    assert settle(moved / "note", moved / "resume", moved / "resume") == Place(moved / "resume")
+
+    assert names(moved / "resume") == {f"{ONE}.intent"}
+    assert names(old / "resume") == {f"{TWO}.intent"}
 
 
 def test_records_of_the_usual_place_follow_without_a_note(note: Path, before: Path, wanted: Path) -> None:
