@@ -166,14 +166,15 @@ async def check_settled(house: House, torrent_id: TorrentId) -> None:
         JobState.CANCELLED: ProcessingStage.CANCELLED,
         JobState.SKIPPED: ProcessingStage.SKIPPED,
     }
-    if stage is not ProcessingStage.PUBLISHED:
-        assert job is not None
+    if job is None:  # forgotten after it was over
+        assert stage in (ProcessingStage.PUBLISHED, ProcessingStage.FAILED), view
+    elif stage is not ProcessingStage.PUBLISHED:
         assert stage is expected[job.state], (view, job)
     if stage is ProcessingStage.FAILED:
         assert view.state.kind is TorrentState.FAILED
     else:
         assert view.state.kind is (TorrentState.COMPLETED if intent.options.paused else TorrentState.SEEDING), view
-    if job is None:  # forgotten after it was over
+    if job is None:
         return
     if intent.processing == Processing(ProcessingStage.PUBLISHED) and job.state is JobState.COMPLETED:
         assert view.descriptor.library_path == job.artifact_path
@@ -183,3 +184,16 @@ async def check_settled(house: House, torrent_id: TorrentId) -> None:
 @given(course=COURSE)
 def test_no_course_of_things_shows_a_torrent_too_early(tmp_path_factory: pytest.TempPathFactory, course: Any) -> None:
     trio.run(run_course, tmp_path_factory.mktemp("house"), course, clock=MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize(
+    "course",
+    [
+        pytest.param(["start", "fail", "forget"], id="a failure whose job is forgotten stays one"),
+        pytest.param(["start", "fail", "forget", "retry"], id="and is tried again when asked"),
+        pytest.param(["forget"], id="a job that is forgotten in the queue is made again"),
+    ],
+)
+def test_what_becomes_of_forgotten_jobs(tmp_path: Path, course: list[str]) -> None:
+    steps = [(move, 1.0) for move in course]
+    trio.run(run_course, tmp_path, steps, clock=MockClock(autojump_threshold=0))
