@@ -70,12 +70,17 @@ def _show_life(settings: Settings) -> None:
 
 
 def show_health(report: Health) -> None:
-    """Write the state of the whole and of each component."""
+    """Write the state of the whole and of each component, and which guard rails are tripped."""
     version = str(report.document.get("version") or "")
     words = Text.assemble("revaer ", f"{formats.visible(version)} is " if version else "is ", _styled(report.status))
     terminal.say(words)
-    if not report.components:
-        return
+    if report.components:
+        _show_components(report)
+    for message in report.guardrails:
+        terminal.say(Text(f"guard rail tripped: {formats.visible(message)}", style="yellow"))
+
+
+def _show_components(report: Health) -> None:
     table = terminal.new_table("COMPONENT", "STATE", "SINCE", "REASON")
     for component in report.components:
         since = formats.visible(component.since)[:19].replace("T", " ")

@@ -206,12 +206,23 @@ class Component:
         )
 
 
+def guardrails_of(document: Document) -> tuple[str, ...]:
+    """Read the messages of the guard rails that are tripped. Raises InvalidAnswer."""
+    rails = documents.as_sequence(document.get("guardrails") or [], "`guardrails`")
+    return tuple(documents.text(documents.as_document(one, "the guard rail"), "message") for one in rails)
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The daemon's own account of itself: `ok`, `degraded`, `starting` or `down`."""
+    """The daemon's own account of itself: `ok`, `degraded`, `starting` or `down`.
+
+    Attributes:
+        guardrails: what is set or done that is unwise, in words.
+    """
 
     status: str
     components: tuple[Component, ...]
+    guardrails: tuple[str, ...]
     document: Document = field(repr=False)
 
     @classmethod
@@ -222,6 +233,7 @@ class Health:
         return cls(
             status=documents.text(document, "status"),
             components=tuple(Component.read(part, name) for name, part in parts.items()),
+            guardrails=guardrails_of(document),
             document=document,
         )
 

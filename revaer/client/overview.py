@@ -8,7 +8,7 @@ from datetime import datetime
 
 from revaer.client import documents
 from revaer.client.documents import Document
-from revaer.client.models import Component
+from revaer.client.models import Component, guardrails_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,6 @@ class Dashboard:
         )
         states = documents.as_document(torrents.get("states"), "`states`")
         limits = documents.as_document(document.get("limits") or {}, "`limits`")
-        rails = documents.as_sequence(health.get("guardrails") or [], "`guardrails`")
         return cls(
             instance_name=documents.text(document, "instance_name"),
             version=documents.text(document, "version"),
@@ -112,7 +111,7 @@ class Dashboard:
             volumes=tuple(map(Volume.read, documents.as_sequence(document.get("volumes"), "`volumes`"))),
             status=documents.text(health, "status"),
             troubles=tuple(map(Component.read, documents.as_sequence(health.get("components") or [], "`components`"))),
-            guardrails=tuple(documents.text(documents.as_document(one, "the guard rail"), "message") for one in rails),
+            guardrails=guardrails_of(health),
             failures=tuple(map(FailedTorrent.read, documents.as_sequence(document.get("failures"), "`failures`"))),
             document=document,
         )

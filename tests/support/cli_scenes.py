@@ -95,7 +95,13 @@ def node() -> FakeNode:
     made.add_key("rk_one", label="sonarr", scopes=["torrents"])
     made.secrets["proxy"] = "private-words"
     parts = {"database": {"state": "degraded", "reason": "connection refused", "since": SINCE, "generation": 1}}
-    made.health = Answer(200, {"status": "degraded", "version": "0.1.0", "components": parts})
+    rails = [
+        {
+            "guardrail": "global_upload_cap",
+            "message": "there is no global upload cap: it is absent or 0, which is unlimited",
+        }
+    ]
+    made.health = Answer(200, {"status": "degraded", "version": "0.1.0", "components": parts, "guardrails": rails})
     return made
 
 
