@@ -150,9 +150,11 @@ async def follow_events(client: Client, plan: TailPlan) -> None:
 def _open(
     client: Client, wanted: EventFilter, plan: TailPlan
 ) -> AbstractAsyncContextManager[EventStream | EventSocket]:
+    # Where it begins is remembered at once: a tail that is killed before its first event goes on from there.
+    move = None if plan.bookmark is None else plan.bookmark.move
     if plan.by_socket:
-        return client.socket(wanted, since=plan.since, on_notice=_tell)
-    return client.events(wanted, last_event_id=plan.since, on_notice=_tell)
+        return client.socket(wanted, since=plan.since, on_notice=_tell, on_position=move)
+    return client.events(wanted, last_event_id=plan.since, on_notice=_tell, on_position=move)
 
 
 def _write(item: SocketItem, *, as_json: bool) -> None:

@@ -222,6 +222,7 @@ class Client:
         last_event_id: str | None = None,
         backoff: Backoff | None = None,
         on_notice: Callable[[Notice], None] | None = None,
+        on_position: Callable[[str], None] | None = None,
     ) -> AsyncIterator[EventStream]:
         """Open the event stream; it connects again by itself after cuts.
 
@@ -230,10 +231,16 @@ class Client:
             last_event_id: go on after this event; from now on when absent.
             backoff: how long to wait between attempts.
             on_notice: is told of cuts and of the return, for people who watch.
+            on_position: is told where to go on from when that is known without an event, as at the beginning.
         """
-        params = (wanted or EventFilter()).params()
-        stream = EventStream(self._link, params, last_event_id=last_event_id, backoff=backoff, on_notice=on_notice)
-        async with stream:
+        async with EventStream(
+            self._link,
+            (wanted or EventFilter()).params(),
+            last_event_id=last_event_id,
+            backoff=backoff,
+            on_notice=on_notice,
+            on_position=on_position,
+        ) as stream:
             yield stream
 
     @asynccontextmanager
@@ -245,6 +252,7 @@ class Client:
         since: str | None = None,
         backoff: Backoff | None = None,
         on_notice: Callable[[Notice], None] | None = None,
+        on_position: Callable[[str], None] | None = None,
     ) -> AsyncIterator[EventSocket]:
         """Open a WebSocket of events; it connects again by itself after cuts.
 
@@ -254,6 +262,7 @@ class Client:
             since: go on after this event; from now on when absent.
             backoff: how long to wait between attempts.
             on_notice: is told of cuts and of the return, for people who watch.
+            on_position: as of `events`.
         """
         failure: BaseException | None = None
         async with trio.open_nursery() as nursery:
@@ -265,6 +274,7 @@ class Client:
                 since=since,
                 backoff=backoff,
                 on_notice=on_notice,
+                on_position=on_position,
             )
             try:
                 async with socket:

@@ -50,11 +50,13 @@ class EventSocket(Comeback[SocketItem]):
         since: str | None = None,
         backoff: Backoff | None = None,
         on_notice: Callable[[Notice], None] | None = None,
+        on_position: Callable[[str], None] | None = None,
     ) -> None:
         from revaer.client.wire import Wire  # noqa: PLC0415 (the WebSocket library is for those who open one)
 
         super().__init__(backoff, on_notice)
         self.position = since
+        self._on_position = on_position or (lambda _position: None)
         self._wanted = wanted
         self._snapshot = snapshot
         self._wire = Wire(link, PATH, nursery)
@@ -150,6 +152,7 @@ class EventSocket(Comeback[SocketItem]):
     def _advance(self, event_id: str | None) -> None:
         if event_id is not None and not (self.position and is_repeated(event_id, self.position)):
             self.position = event_id
+            self._on_position(event_id)
 
     def _fail(self, message: Document) -> None:
         fields = documents.as_document(message.get("problem"), "`problem`")

@@ -115,9 +115,11 @@ class EventStream(Comeback[StreamItem]):
         last_event_id: str | None = None,
         backoff: Backoff | None = None,
         on_notice: Callable[[Notice], None] | None = None,
+        on_position: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(backoff, on_notice)
         self.position = last_event_id
+        self._on_position = on_position or (lambda _position: None)
         self._frames = FrameSource(link, "/v1/events", params)
         self._handed_out: str | None = None
 
@@ -142,7 +144,7 @@ class EventStream(Comeback[StreamItem]):
         if frame.retry is not None:
             self._backoff.hint(frame.retry / 1000)
         if frame.event == "closing":
-            self._frames.ending = "the daemon is stopping"
+            self._frames.ending = str(data_of(frame).get("reason") or self._frames.ending)
             return None
         if frame.event == "reset":
             self._handed_out, self.position = None, frame.id or None
@@ -152,7 +154,9 @@ class EventStream(Comeback[StreamItem]):
         if frame.event != "progress" and is_repeated(frame.id, self._handed_out):
             return None
         if not frame.data:
-            self.position = frame.id or self.position
+            if frame.id:
+                self.position = frame.id
+                self._on_position(frame.id)
             return None
         event = Event.read(data_of(frame))
         self.position = frame.id or event.id

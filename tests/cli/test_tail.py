@@ -168,27 +168,38 @@ def test_an_event_is_remembered_when_the_tail_ends_badly(revaer: Revaer, api: Fa
 
 
 class NarrowPipe(io.StringIO):
-    """A pipe whose reader goes away before the third line."""
+    """A pipe whose reader goes away after some lines."""
+
+    def __init__(self, lines: int) -> None:
+        super().__init__()
+        self._lines = lines
 
     def write(self, text: str) -> int:
-        if self.getvalue().count("\n") >= 2:
+        if self.getvalue().count("\n") >= self._lines:
             raise BrokenPipeError
         return super().write(text)
 
 
 @pytest.mark.parametrize("how", [[], ["--ws"]])
+@pytest.mark.parametrize(("lines", "place"), [(2, "1-2"), (0, "1-0")])
 def test_an_event_that_nobody_read_is_not_remembered(
-    revaer: Revaer, api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: list[str]
+    revaer: Revaer,
+    api: FakeApi,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: list[str],
+    lines: int,
+    place: str,
 ) -> None:
+    """The next tail begins with it, also when it was the first."""
     names = ["1-1", "1-2", "1-3"]
-    api.streams.append([*(event_frame(name, "completed") for name in names), api.HOLD])
-    api.sockets.append([event(name, "completed") for name in names])
-    monkeypatch.setattr(sys, "stdout", NarrowPipe())
+    api.streams.append([b"id: 1-0\n\n", *(event_frame(name, "completed") for name in names), api.HOLD])
+    api.sockets.append([{"op": "pong", "id": "1-0"}, *(event(name, "completed") for name in names)])
+    monkeypatch.setattr(sys, "stdout", NarrowPipe(lines))
     monkeypatch.setattr("revaer.cli.main._silence_stdout", lambda: None)  # the descriptor is the test runner's
-
     revaer("tail", "--resume-file", "place", "--output", "json", *how)
 
-    assert (tmp_path / "place").read_text() == "1-2\n"
+    assert (tmp_path / "place").read_text() == f"{place}\n"
 
 
 def test_an_empty_resume_file_starts_now(revaer: Revaer, api: FakeApi, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ async def test_a_position_without_an_event_saves_from_that_reset(
 
 async def test_notices_tell_of_the_cut_and_of_the_return(api: FakeApi, client: Client, impatient: Backoff) -> None:
     api.streams += [
-        [event_frame("1-1", "completed"), frame(None, "closing", {})],
+        [event_frame("1-1", "completed"), frame(None, "closing", {"reason": "the API key was revoked"})],
         [event_frame("1-2", "completed"), HOLD],
     ]
     notices: list[Notice] = []
@@ -98,7 +98,7 @@ async def test_notices_tell_of_the_cut_and_of_the_return(api: FakeApi, client: C
 
     assert [type(notice) for notice in notices] == [Interrupted, Resumed]
     assert isinstance(notices[0], Interrupted)
-    assert notices[0].reason == "the daemon is stopping"
+    assert notices[0].reason == "the API key was revoked"
 
 
 async def test_waits_grow_while_the_daemon_is_away_and_are_honoured(
