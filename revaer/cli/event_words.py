@@ -8,7 +8,7 @@ from rich.text import Text
 
 from revaer.cli import formats
 from revaer.cli.listing import STATE_STYLES
-from revaer.client import Event
+from revaer.client import Event, Gap
 
 _KIND_WIDTH = 20
 
@@ -23,6 +23,13 @@ def event_line(event: Event) -> Text:
 def dated_line(event: Event) -> Text:
     """Say when, to the day, and what changed, of a torrent that is known."""
     return _line(event, formats.moment(event.timestamp), "")
+
+
+def gap_line(gap: Gap) -> Text:
+    """Say, in the columns of `dated_line`, that events may be missing."""
+    when = (f"{'-':<{len('2024-05-01 10:00:00 UTC')}}", "dim")
+    words = formats.visible(f"events may be missing: {gap.reason}")
+    return Text.assemble(when, "  ", (f"{'gap':<{_KIND_WIDTH}}", "yellow"), "  ", words)
 
 
 def _line(event: Event, when: str, about: str) -> Text:

@@ -6,10 +6,10 @@ import click
 
 from revaer.cli import terminal
 from revaer.cli.completing import complete_torrent
-from revaer.cli.event_words import dated_line
+from revaer.cli.event_words import dated_line, gap_line
 from revaer.cli.invocation import converse
 from revaer.cli.settings import Settings, global_options, pass_settings
-from revaer.client import Client, TimelinePage
+from revaer.client import Client, Gap, TimelinePage
 
 
 @click.command()
@@ -39,8 +39,8 @@ def timeline(settings: Settings, *, torrent: str, limit: int | None, cursor: str
     if settings.as_json:
         terminal.show_json(page.document)
         return
-    for event in page.events:
-        terminal.say(dated_line(event))
+    for item in page.in_order():
+        terminal.say(gap_line(item) if isinstance(item, Gap) else dated_line(item))
     if not page.events:
         terminal.notice("No events.")
     if page.next is not None:

@@ -40,6 +40,7 @@ from revaer.client.socket import EventSocket, SocketItem
 from revaer.client.stream import (
     Event,
     EventStream,
+    Gap,
     Lagged,
     Reset,
     StreamItem,
@@ -70,6 +71,7 @@ __all__ = [
     "FailedTorrent",
     "Figures",
     "Finding",
+    "Gap",
     "Health",
     "HistoryPage",
     "Identity",

@@ -60,10 +60,36 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch from which events may be missing, both ends included, and why.
+
+    Attributes:
+        first: the id of its first event; `None` when it reaches back to the beginning.
+        last: the id of its last event; `None` when nobody knows.
+    """
+
+    reason: str
+    first: str | None
+    last: str | None
+    document: Document = field(repr=False)
+
+    @classmethod
+    def read(cls, value: object) -> Gap:
+        """Read a gap. Raises InvalidAnswer."""
+        document = documents.as_document(value, "the gap")
+        first, last = (documents.optional_text(document, name) for name in ("first", "last"))
+        return cls(documents.text(document, "reason"), first, last, document)
+
+
+@dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """One page of the durable events of a torrent; `next` is the cursor of the page after it, `None` at the end."""
+    """One page of the durable events of a torrent, and what may be missing from it.
+
+    `next` is the cursor of the page after it, `None` at the end.
+    """
 
     events: tuple[Event, ...]
+    gaps: tuple[Gap, ...]
     next: str | None
     document: Document = field(repr=False)
 
@@ -72,12 +98,26 @@ class TimelinePage:
         """Read one page. Raises InvalidAnswer."""
         document = documents.as_document(value, "the timeline")
         rows = documents.as_sequence(document.get("events"), "`events`")
-        return cls(tuple(map(Event.read, rows)), documents.optional_text(document, "next"), document)
+        gaps = documents.as_sequence(document.get("gaps") or [], "`gaps`")
+        following = documents.optional_text(document, "next")
+        return cls(tuple(map(Event.read, rows)), tuple(map(Gap.read, gaps)), following, document)
 
     def extended(self, other: TimelinePage) -> TimelinePage:
         """Make one page of this and the one after it."""
         events = (*self.events, *other.events)
-        return TimelinePage(events, other.next, {"events": [event.document for event in events]})
+        gaps = (*self.gaps, *(gap for gap in other.gaps if gap not in self.gaps))  # one may reach over both
+        document = {"events": [event.document for event in events], "gaps": [gap.document for gap in gaps]}
+        return TimelinePage(events, gaps, other.next, document)
+
+    def in_order(self) -> tuple[Event | Gap, ...]:
+        """Put each gap ahead of the first event that is behind its beginning; the oldest event must be the first."""
+        items: list[Event | Gap] = []
+        waiting = list(self.gaps)
+        for event in self.events:
+            while waiting and (waiting[0].first is None or not is_repeated(event.id, waiting[0].first)):
+                items.append(waiting.pop(0))
+            items.append(event)
+        return (*items, *waiting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,6 +243,27 @@ def test_every_page_of_a_timeline_is_one_document(revaer: Revaer, api: FakeApi) 
     assert [request.params for request in api.requests] == [{"limit": "1000"}, {"limit": "1000", "cursor": "c1"}]
 
 
+def test_gaps_of_a_timeline_are_told_in_their_place_in_time(revaer: Revaer, api: FakeApi) -> None:
+    torrent = put(api)
+    kept, cut = {"last": "1-1", "reason": "nothing\x1b is kept"}, {"first": "1-3", "reason": "the daemon was cut off"}
+    pages = [
+        {"events": [envelope(2, "a")], "gaps": [kept, cut], "next": "c1"},
+        {"events": [envelope(3, "b"), envelope(4, "c")], "gaps": [cut, {"first": "1-5", "reason": "refused"}]},
+    ]
+    api.next_answers += [Answer(200, page) for page in pages * 2]
+
+    assert [line.split(maxsplit=1)[1] for line in revaer("timeline", torrent, "--all").out.splitlines()] == [
+        "gap                   events may be missing: nothing\\x1b is kept",
+        "10:00:00 UTC  a",
+        "10:00:00 UTC  b",
+        "gap                   events may be missing: the daemon was cut off",
+        "10:00:00 UTC  c",
+        "gap                   events may be missing: refused",
+    ]
+    document = json.loads(revaer("timeline", torrent, "--all", "--output", "json").out)
+    assert [gap["reason"] for gap in document["gaps"]] == ["nothing\x1b is kept", "the daemon was cut off", "refused"]
+
+
 def test_one_page_of_a_timeline_says_how_to_see_more(revaer: Revaer, api: FakeApi) -> None:
     torrent = put(api)
     api.next_answers.append(Answer(200, {"events": [envelope(1, "a")], "next": "c1"}))
