@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 CONFLICT: Final = 409
+_IN_BATCH: Final = re.compile(r"^/torrents/\d+(?=/)")
 _HASHES: Final = ("info_hash_v1", "info_hash_v2")
 
 
@@ -183,17 +185,30 @@ def _show(settings: Settings, program: str, results: Sequence[dict[str, Any]], *
         return
     table = terminal.new_table("NAME", "OUTCOME", "DONE", "FACTS", right=("DONE",))
     for result in results:
-        done = formats.percent(result["percent_complete"]) if "percent_complete" in result else "-"
+        is_told = "percent_complete" in result and "problem" not in result
+        done = formats.percent(result["percent_complete"]) if is_told else "-"
         cells = (result["name"], result["outcome"], done, _words(result))
         table.add_row(*(terminal.flexible(cell) for cell in cells))
     terminal.show_table(table)
     counts = {outcome: sum(result["outcome"] == outcome for result in results) for outcome in _outcomes(results)}
     said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     terminal.notice(f"{program}: {said or 'nothing found'}")
+    if any(_is_elsewhere(result) for result in results):
+        terminal.notice("Directories that are other ones here: name them with --map OLD=NEW, and repeat the command.")
 
 
 def _outcomes(results: Sequence[dict[str, Any]]) -> Sequence[str]:
     return list(dict.fromkeys(result["outcome"] for result in results))
+
+
+def _field(param: dict[str, str]) -> str:
+    """Name what is wrong of a torrent; where it stood in the batch is nobody's concern."""
+    return _IN_BATCH.sub("", param["pointer"])
+
+
+def _is_elsewhere(result: dict[str, Any]) -> bool:
+    """Tell whether a torrent was refused because of its directory."""
+    return any(_field(one) == "/download_dir" for one in result.get("problem", {}).get("invalid_params", ()))
 
 
 def _words(result: dict[str, Any]) -> str:
@@ -201,7 +216,7 @@ def _words(result: dict[str, Any]) -> str:
         return str(result["reason"])
     if "problem" in result:
         problem = result["problem"]
-        where = "; ".join(f"{one['pointer']}: {one['message']}" for one in problem.get("invalid_params", ()))
+        where = "; ".join(f"{_field(one)}: {one['message']}" for one in problem.get("invalid_params", ()))
         return where or problem.get("detail") or str(problem["title"])
     left = ", ".join(result["left_behind"])
     return f"{result['download_dir']}{f'; not carried: {left}' if left else ''}"

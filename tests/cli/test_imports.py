@@ -100,6 +100,23 @@ def test_what_was_carried_before_the_command_broke_off_is_told(
     ]
 
 
+def test_a_refused_torrent_is_told_without_its_place_in_the_batch(revaer: Revaer, api: FakeApi, backup: Path) -> None:
+    wrong = {"pointer": "/torrents/1/download_dir", "message": "/srv/films is not there"}
+    refusal = problem(422, "Some values cannot be accepted", invalid_params=[wrong]).body
+    done = {"status": 201, "id": "id-1", "info_hash": "a" * 40}
+    api.next_answers.append(Answer(200, {"results": [done, {"status": 422, "problem": refusal}, done]}))
+
+    result = revaer("import", "qbittorrent", str(backup))
+
+    assert result.code == 2
+    assert result.out.splitlines()[2].split() == [
+        *("two", "refused", "-"),
+        *("/download_dir:", "/srv/films", "is", "not", "there"),
+    ]
+    assert result.out.splitlines()[1].split()[:3] == ["one", "carried", "100.0"]
+    assert "name them with --map OLD=NEW" in result.err
+
+
 def test_a_daemon_that_is_away_leaves_nothing_to_tell(bare: Revaer, free_url: str, backup: Path) -> None:
     result = bare("--api-url", free_url, "--api-key", KEY, "import", "qbittorrent", str(backup), "--output", "json")
 
