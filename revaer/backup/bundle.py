@@ -20,7 +20,7 @@ from typing import IO, Final
 from backports import zstd
 
 from revaer.backup import manifest as manifests
-from revaer.backup.errors import BackupError, BrokenBackup
+from revaer.backup.errors import BackupError, BrokenBackup, UnwritableBackup
 from revaer.backup.manifest import Manifest, Member
 from revaer.files import name_anew
 
@@ -65,7 +65,8 @@ def writing(path: Path) -> Iterator[BundleWriter]:
     """Write a backup beside its name; after a body without an error read it again, and give it the name, durably.
 
     Raises:
-        BackupError: there is a file of that name, the disk refuses, or it does not give back what was written.
+        BackupError: there is a file of that name.
+        UnwritableBackup: the disk refuses, or it does not give back what was written.
     """
     if path.exists():
         raise BackupError(f"{path} exists; name another file, or remove it first")
@@ -90,9 +91,12 @@ def writing(path: Path) -> Iterator[BundleWriter]:
             with suppress(FileNotFoundError):
                 partial.unlink()
     except BrokenBackup as error:
-        raise BackupError(f"what was written is not what can be read: {error}; look at the disk, try again") from error
-    except OSError as error:
+        why = f"what was written is not what can be read: {error}; look at the disk, try again"
+        raise UnwritableBackup(why) from error
+    except FileExistsError as error:
         raise BackupError(f"cannot write {path}: {error.strerror or error}") from error
+    except OSError as error:
+        raise UnwritableBackup(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _remove_abandoned(path: Path) -> None:

@@ -15,6 +15,10 @@ class StrangeBackup(BackupError):
     """The file is whole, but this version cannot use it."""
 
 
+class UnwritableBackup(BackupError):
+    """The disk does not take the file, or does not give it back."""
+
+
 class NotEmpty(BackupError):
     """There is a node already where one was to be restored."""
 

@@ -13,7 +13,7 @@ from typing import Final
 import trio
 
 import revaer
-from revaer.backup.errors import BackupError, BrokenBackup, NotEmpty
+from revaer.backup.errors import BackupError, BrokenBackup, NotEmpty, SourceChanged, UnwritableBackup
 from revaer.backup.manifest import Manifest
 from revaer.backup.mapping import PathMap
 from revaer.backup.restoring import Target, examine, restore
@@ -228,6 +228,8 @@ def _told() -> Iterator[None]:
         yield
     except BrokenBackup as error:
         raise UsageError(f"{error}; copy it again, or use an earlier one, and run the restore again") from error
+    except (SourceChanged, UnwritableBackup) as error:
+        raise DaemonError(str(error)) from error
     except BackupError as error:
         raise UsageError(str(error)) from error
     except (MigrationError, InvalidDatabaseUrl) as error:

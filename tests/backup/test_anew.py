@@ -9,7 +9,7 @@ import trio
 
 from revaer.backup.mapping import PathMap
 from revaer.backup.taking import Source, take
-from revaer.daemon.backups import Place, make_anew
+from revaer.daemon.backups import Place, back_up, make_anew
 from revaer.daemon.directory import DataDirectory
 from revaer.daemon.environment import read_environment
 from revaer.daemon.errors import DaemonError, UsageError
@@ -48,6 +48,24 @@ async def test_a_database_that_is_refused_leaves_no_mark(
     assert not place.directory.restoring.exists()
     await restored(place, file)
     assert place.directory.secret_key.read_bytes() == KEY
+
+
+@pytest.mark.parametrize(("name", "code"), [("file", 2), ("no/file", 3)])
+async def test_a_backup_of_a_name_that_is_taken_is_wrong_use_and_a_disk_that_refuses_is_not(
+    file: Path,
+    fresh_database_url: str,  # noqa: F811 - the imported fixture
+    name: str,
+    code: int,
+) -> None:
+    node = DataDirectory(file.parent / "node")
+    node.prepare()
+    (node.root / "epoch").write_text("4")
+    place, target = Place(node, fresh_database_url, read_environment({})), file.parent / name
+
+    with pytest.raises(DaemonError, match="file") as refused:
+        await trio.to_thread.run_sync(lambda: back_up(place, target, journal=True, say=lambda _: None))
+
+    assert refused.value.exit_code == code
 
 
 async def test_a_restore_that_is_repeated_overwrites_no_key_of_another_node(place: Place, file: Path) -> None:

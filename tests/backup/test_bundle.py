@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from revaer.backup import manifest as manifests
 from revaer.backup.bundle import read, verify, writing
-from revaer.backup.errors import BackupError, BrokenBackup
+from revaer.backup.errors import BackupError, BrokenBackup, UnwritableBackup
 from revaer.backup.manifest import FORMAT, Manifest, Member
 
 MEMBERS = {
@@ -109,7 +109,7 @@ def test_one_that_does_not_read_as_it_was_written_gets_no_name(tmp_path: Path) -
             bundle.put("a", b"b")
             bundle.finish(manifest_of({}))
 
-    with pytest.raises(BackupError, match="look at the disk"):
+    with pytest.raises(UnwritableBackup, match="look at the disk"):
         write()
     assert list(tmp_path.iterdir()) == []
 
@@ -160,7 +160,7 @@ def test_without_hard_links_nothing_is_overwritten_either(tmp_path: Path) -> Non
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="No such file"), writing(tmp_path / "no" / "x"):
+    with pytest.raises(UnwritableBackup, match="No such file"), writing(tmp_path / "no" / "x"):
         pass
 
 
