@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import click
 from rich.text import Text
@@ -13,7 +14,7 @@ from revaer.cli.failures import Failure
 from revaer.cli.invocation import converse
 from revaer.cli.parameters import comma_list
 from revaer.cli.settings import Settings, global_options, pass_settings
-from revaer.client import Client, Job, JobError, JobPage, JobQueue, Plan, Verification
+from revaer.client import Client, Job, JobError, JobPage, JobQueue, Plan, Problem, Verification
 
 STATE_STYLES = {
     "queued": "dim",
@@ -226,7 +227,13 @@ def verify(settings: Settings) -> None:
     """
 
     async def look(client: Client) -> Verification:
-        report = await client.fsops.verify(wait_seconds=VERIFY_WAIT)
+        try:
+            report = await client.fsops.verify(wait_seconds=VERIFY_WAIT)
+        except Problem as problem:
+            if problem.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            # A library that is away is not back in the seconds that the daemon names for whatever is away.
+            raise Problem(problem.document) from problem
         while not report.finished:
             if not settings.as_json:
                 done = f"{report.entries} of {report.entries_total} entries"

@@ -1,6 +1,7 @@
 """`revaer fsops`."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -161,6 +162,17 @@ def test_verification_that_ended_early_says_why(revaer: Revaer, api: FakeNode) -
 
     assert (result.code, result.out) == (3, "")
     assert "the library is not there" in result.err
+
+
+def test_a_library_that_is_away_is_not_said_to_come_back_within_seconds(revaer: Revaer, api: FakeNode) -> None:
+    refusal = problem(503, "Not available now", "the library is away")
+    api.next_answers.append(replace(refusal, headers={"retry-after": "2"}))
+
+    result = revaer("fsops", "verify")
+
+    assert result.code == 3
+    assert "the library is away" in result.err
+    assert "Try again" not in result.err
 
 
 def test_daemon_without_its_database_is_a_failure(revaer: Revaer, api: FakeNode) -> None:
