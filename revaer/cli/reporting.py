@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from revaer.cli.failures import WRONG_STATUSES, Failure, WrongRequest
@@ -16,6 +17,8 @@ from revaer.client import (
 )
 
 _SHOWN_MATCHES = 10
+_AND_MORE = re.compile(r"; and \d+ more$")
+"""How the detail of a problem ends that lists only the first of many wrong values."""
 
 
 def failure_of(error: ClientError, *, target: Target | None, request_id: str) -> Failure:
@@ -40,7 +43,8 @@ def failure_of(error: ClientError, *, target: Target | None, request_id: str) ->
 def _refused(problem: Problem, *, target: Target | None, request_id: str) -> Failure:
     lines = [f"{param.pointer or '/'}: {param.message}" for param in problem.invalid_params]
     said = ("; ".join(lines), "; ".join(param.message for param in problem.invalid_params))
-    detail = "" if problem.detail in said else problem.detail
+    begun = _AND_MORE.sub("", problem.detail)
+    detail = "" if any(whole.startswith(begun) for whole in said) else problem.detail
     if problem.status == 401 and target is not None:
         lines += _key_advice(target)
     if problem.type.endswith("/setup-required"):

@@ -60,7 +60,7 @@ def _from_pattern(pattern: str) -> list[Source]:
     found = glob.glob(whole, recursive=True)  # noqa: PTH207 (a Path refuses absolute patterns)
     paths = sorted(path for path in map(Path, found) if path.is_file())
     if not paths:
-        raise click.UsageError(f"{pattern}: no file is like this pattern.")
+        raise click.UsageError(f"{pattern}: no file matches this pattern.")
     return [_from_file(path, is_listed=True) for path in paths]
 
 

@@ -311,7 +311,7 @@ def test_an_answer_with_fewer_results_makes_no_sense(revaer: Revaer, api: FakeAp
         (["https://example.org/a.torrent"], "download the .torrent and add the file"),
         (["-"], "standard input is empty"),
         (["-", "-"], "standard input can be read once; give - once."),
-        (["*.torrent"], "*.torrent: no file is like this pattern."),
+        (["*.torrent"], "*.torrent: no file matches this pattern."),
         ([MAGNET, OTHER, "--name", "x"], "--name is for one torrent, but there are 2 sources."),
         ([MAGNET, "--storage-mode", "huge"], "'huge' is not one of"),
         ([MAGNET, "--max-download-bps", "fast"], "'fast' is no size"),

@@ -76,11 +76,10 @@ def test_every_refusal_ends_with_its_code_and_says_why(revaer: Revaer, api: Fake
         assert "private-words" not in result.err
 
 
-def test_a_detail_that_only_lists_the_pointers_is_not_shown_twice(revaer: Revaer, api: FakeNode) -> None:
+@pytest.mark.parametrize("detail", ["/a: is wrong; /: too much", "/a: is wrong; and 1 more"])
+def test_a_detail_that_only_lists_the_pointers_is_not_shown_twice(revaer: Revaer, api: FakeNode, detail: str) -> None:
     params = [{"pointer": "/a", "message": "is wrong"}, {"pointer": "", "message": "too much"}]
-    api.next_answers.append(
-        problem(422, "Not valid", "/a: is wrong; /: too much", instance="req", invalid_params=params)
-    )
+    api.next_answers.append(problem(422, "Not valid", detail, instance="req", invalid_params=params))
 
     result = revaer("config", "set", "/a/b=1")
 
