@@ -191,7 +191,7 @@ def test_follow_survives_a_cut_and_says_so(revaer: Revaer, api: FakeApi) -> None
         torrent["state"] = {"kind": "seeding", "since": SINCE}
 
     api.streams += [
-        [progress_frame("1-1", torrent, 5.0), frame(None, "closing", {})],
+        [progress_frame("1-1", torrent, 5.0), frame(None, "closing", {"reason": "the daemon is stopping"})],
         [complete, event_frame("1-2", "completed", torrent_id=torrent["id"]), api.HOLD],
     ]
 
