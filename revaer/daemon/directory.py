@@ -88,8 +88,7 @@ class DataDirectory:
                 probe.unlink()
             except OSError as error:
                 raise DirectoryUnusable(
-                    f"cannot write the data directory: {folder}: {error.strerror or error}. "
-                    "Give it to the user that runs revaer, or choose another with --data-dir."
+                    f"cannot write the data directory: {folder}: {error.strerror or error}. {_advice(error)}"
                 ) from error
 
     @contextmanager
@@ -104,7 +103,7 @@ class DataDirectory:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise DirectoryUnusable(f"cannot open {path}: {error.strerror}") from error
+            raise DirectoryUnusable(f"cannot open {path}: {error.strerror}. {_advice(error)}") from error
         try:
             self._acquire(descriptor)
             yield
@@ -136,7 +135,7 @@ class DataDirectory:
             epoch = _stored_epoch(path) + 1
             write_atomically(path, f"{epoch}\n".encode())
         except OSError as error:
-            raise DirectoryUnusable(f"cannot write {path}: {error.strerror}") from error
+            raise DirectoryUnusable(f"cannot write {path}: {error.strerror}. {_advice(error)}") from error
         return epoch
 
     def raise_epoch(self, epoch: int) -> None:
@@ -149,7 +148,7 @@ class DataDirectory:
         try:
             write_atomically(path, f"{epoch}\n".encode())
         except OSError as error:
-            raise DirectoryUnusable(f"cannot write {path}: {error.strerror}") from error
+            raise DirectoryUnusable(f"cannot write {path}: {error.strerror}. {_advice(error)}") from error
 
     def announce(self, *, url: str, epoch: int) -> None:
         """Tell commands on this node where the daemon answers."""
@@ -158,6 +157,18 @@ class DataDirectory:
     def withdraw(self) -> None:
         """Take the announcement back."""
         self.runtime.unlink(missing_ok=True)
+
+
+def _advice(error: OSError) -> str:
+    """Say what to do about a disk that refuses."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "Make room on its volume and start again."
+        case errno.EROFS:
+            return "Mount its volume for writing, or choose another directory with --data-dir."
+        case errno.EEXIST | errno.ENOTDIR:
+            return "There is something that is no directory: move it away, or choose another path with --data-dir."
+    return "Give it to the user that runs revaer, or choose another directory with --data-dir."
 
 
 def _stored_epoch(path: Path) -> int:

@@ -1,5 +1,6 @@
 """The data directory keeps second daemons out and its small files whole."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def test_prepare_makes_the_layout_and_leaves_no_probe(directory: DataDirectory) 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "node").write_text("not a folder")
 
-    with pytest.raises(DirectoryUnusable, match="cannot write the data directory"):
+    with pytest.raises(DirectoryUnusable, match=r"cannot write the data directory: .*/node: .* is no directory: move"):
         DataDirectory(tmp_path / "node").prepare()
 
 
@@ -80,6 +81,21 @@ def test_a_damaged_counter_goes_on_beyond_every_earlier_epoch(directory: DataDir
 
     assert first > 1_000_000
     assert directory.next_epoch() == first + 1
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"), [(errno.ENOSPC, "Make room"), (errno.EROFS, "Mount"), (errno.EACCES, "Give it to the user")]
+)
+def test_a_counter_that_cannot_be_written_says_what_to_do(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch, code: int, advice: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("revaer.daemon.directory.write_atomically", refuse)
+    for count in (directory.next_epoch, lambda: directory.raise_epoch(7)):
+        with pytest.raises(DirectoryUnusable, match=rf"cannot write .*/epoch: {os.strerror(code)}\. {advice}"):
+            count()
 
 
 def test_the_announcement_comes_and_goes(directory: DataDirectory) -> None:
