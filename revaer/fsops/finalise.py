@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from revaer.fsops import artefact, tree
 from revaer.fsops.artefact import ArtifactState
@@ -17,6 +19,11 @@ from revaer.fsops.record import Artifact, JobState, Origin, Placed, Replaced, St
 from revaer.fsops.run import Run, StepResult
 from revaer.fsops.tree import Kind
 from revaer.fsops.watch import Watch
+
+_STAYS: Final = (
+    errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUSY, errno.EACCES, errno.EPERM, errno.EROFS
+)  # fmt: skip
+"""What the system says of a directory that has something in it, is no more, or is not ours to remove."""
 
 
 def finalise(run: Run, watch: Watch) -> StepResult:
@@ -67,7 +74,30 @@ def _remove_sources(run: Run, watch: Watch, artifact: Artifact) -> str:
             kept += 1
     for directory in sorted({source.parent for source, _, _ in doomed}):
         run.tools.disk.sync_path(directory, directory=True)
+    _remove_emptied(run)
     return f"{removed} sources removed" + (f", {kept} that changed meanwhile kept" if kept else "")
+
+
+def _remove_emptied(run: Run) -> None:
+    """Remove the torrent's own directories that its sources leave empty; the one that it was downloaded to stays.
+
+    An earlier run may have removed the sources and not come to this.
+    """
+    job = run.job
+    paths = [placed.path for placed in run.record.placed.values() if placed.origin is Origin.SOURCE]
+    directories = sorted(tree.directories_of(paths), key=lambda path: path.count("/"), reverse=True)
+    if job.multi_file and paths:
+        directories.append("")
+    root = os.path.realpath(job.source_root)
+    for directory in directories:
+        path = job.source_root / directory
+        if Path(os.path.realpath(path)) != Path(root, directory):
+            continue  # It lies behind a link.
+        try:
+            run.tools.disk.rmdir(path)
+        except OSError as error:
+            if error.errno not in _STAYS:
+                raise
 
 
 def _has(path: Path, stamp: Stamp) -> bool:

@@ -37,6 +37,8 @@ class Case:
     without_flags: bool = False
     other_volume: bool = False
     single: bool = False
+    alone: bool = False
+    """Whether nothing but the torrent's own files is in its directory."""
 
     def disk(self, *strikes: object) -> FaultyDisk:
         quirks = [fail_call("rename_new", errno.EINVAL)] if self.without_flags else []
@@ -54,6 +56,7 @@ def name_of(case: Case) -> str:
     words += ["no-flags"] if case.without_flags else []
     words += ["other-volume"] if case.other_volume else []
     words += ["single"] if case.single else []
+    words += ["alone"] if case.alone else []
     return "-".join(words)
 
 
@@ -65,6 +68,7 @@ MATRIX += [
     Case(MoveMode.MOVE, PLAIN, PLAIN_POLICY, other_volume=True),
     Case(MoveMode.HARDLINK, PACKED, RICH_POLICY, other_volume=True),
     Case(MoveMode.MOVE, PLAIN, RICH_POLICY, single=True),
+    Case(MoveMode.MOVE, PLAIN, PLAIN_POLICY, alone=True),
     Case(MoveMode.HARDLINK, PLAIN, RICH_POLICY),
     Case(MoveMode.HARDLINK, PACKED, PLAIN_POLICY),
 ]
@@ -77,7 +81,7 @@ def furnished(root: Path, case: Case) -> tuple[World, Job]:
     job = case.job(world)
     for path in ("Other/film.mkv", ".revaer/work/other/tree/x", ".revaer/note.txt", "Show.txt"):
         world._write(world.library / path, b"foreign")
-    for path in ("Show/unselected.txt", "Other/film.mkv"):
+    for path in ("Other/film.mkv",) if case.alone else ("Show/unselected.txt", "Other/film.mkv"):
         world._write(world.downloads / path, b"foreign")
     return world, job
 
@@ -111,6 +115,7 @@ def outcome(world: World, job: Job, entry: str) -> dict[str, object]:
         "work": world.work.exists(),
         "ours": sorted(path.name for path in world.ours.iterdir()),
         "sources": sorted(sources(world, job)),
+        "directories": sorted(path for path, each in look_at(world.downloads).items() if each.kind == "d"),
     }
 
 
