@@ -69,14 +69,14 @@ _START_WITHIN = 10.0
 # Fast shutdown, then without a checkpoint (the next start recovers), then by force.
 STOP_STEPS = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 2.0))
 
-# What a server says that starts while sessions of a killed one still run: they end by themselves, soon.
-_REMAINS = "pre-existing shared memory block"
+# What a server says that starts while processes of a killed one are still there: they end by themselves, soon.
+_REMAINS = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
 
 _log = structlog.get_logger("revaer.database")
 
 
 class _RemainsRun(DatabaseUnavailable):
-    """Sessions of a server that was killed have not noticed it yet."""
+    """Processes of a server that was killed have not ended yet."""
 
 
 class EmbeddedServer:
@@ -226,8 +226,9 @@ class EmbeddedServer:
                     return
                 if found is None and not self._child_lives():
                     cause = await self._cause_of_death()
-                    kind = _RemainsRun if _REMAINS in cause else DatabaseUnavailable
-                    raise kind(f"the embedded server does not run: {cause}")
+                    if any(words in cause for words in _REMAINS):
+                        raise _RemainsRun(f"the embedded server waits for what is left of a killed one to end: {cause}")
+                    raise DatabaseUnavailable(f"the embedded server does not run: {cause}")
                 await trio.sleep(_POLL)
 
     async def _cause_of_death(self) -> str:

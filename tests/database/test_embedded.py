@@ -276,6 +276,36 @@ async def test_a_server_that_cannot_start_says_why(
     await server.stop()
 
 
+async def test_a_start_waits_until_the_killed_server_is_gone(server_directory: Path) -> None:
+    """The second attempt gets further, to a failure that no waiting mends."""
+    attempt = server_directory / "attempt"
+    taken = """echo 'x [1] FATAL:  lock file "postmaster.pid" already exists'"""
+    find = programs(
+        server_directory,
+        initdb='mkdir "${1#--pgdata=}"; echo 18 > "${1#--pgdata=}/PG_VERSION"',
+        postgres=f"[ -e {attempt} ] && {{ echo 'x [1] FATAL:  could not map memory'; exit 1; }}\n"
+        f"touch {attempt}; {taken}; exit 1",
+    )
+    await trio.to_thread.run_sync(server_directory.chmod, 0o777)
+    server = EmbeddedServer(server_directory / "postgres", find=find)
+    with pytest.raises(DatabaseUnavailable, match="does not run: could not map memory"):
+        await server.ensure()
+    await server.stop()
+
+
+async def test_a_server_that_is_kept_out_by_a_killed_one_says_so(server_directory: Path) -> None:
+    find = programs(
+        server_directory,
+        initdb='mkdir "${1#--pgdata=}"; echo 18 > "${1#--pgdata=}/PG_VERSION"',
+        postgres="""echo 'x [1] FATAL:  lock file "postmaster.pid" already exists'; exit 1""",
+    )
+    server = EmbeddedServer(server_directory / "postgres", find=find)
+    await server._start()
+    with pytest.raises(DatabaseUnavailable, match="waits for what is left of a killed one to end: lock file"):
+        await server._until_ready()
+    await server.stop()
+
+
 async def test_programs_that_cannot_be_run_are_explained(server_directory: Path) -> None:
     find = programs(server_directory, initdb="exit 0", postgres="exit 0")
     find(None).program("initdb").unlink()
