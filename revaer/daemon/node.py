@@ -26,6 +26,7 @@ from actors import (
     Transition,
     describe,
 )
+from revaer.api.errors import ApiError
 from revaer.api.settings import ApiSettings, NodeFacts
 from revaer.config.effective import host_port
 from revaer.config.key_file import KeyFile
@@ -219,7 +220,7 @@ class Node:
                     # A child's word on how it was started, with the right exit code.
                     self._failure = error.__cause__
                 else:
-                    self._failure = DaemonError(str(error))
+                    self._failure = DaemonError(_words(error))
                     self._failure.__cause__ = error
             finally:
                 helpers.cancel_scope.cancel()
@@ -284,14 +285,22 @@ class Node:
                 generation=change.generation,
             )
         )
-        if change.current in (HealthState.UP, HealthState.STARTING):
-            log.info("health_changed", component=change.component, state=change.current, reason=change.reason)
-        else:
-            log.warning("health_changed", component=change.component, state=change.current, reason=change.reason)
+        is_well = change.current in (HealthState.UP, HealthState.STARTING)
+        # On the way down every part says so; what else is wrong then is still worth a warning.
+        is_stop = self._stopping.cancel_called and (change.reason or "").endswith("stopped")
+        tell = log.info if is_well or is_stop else log.warning
+        tell("health_changed", component=change.component, state=change.current, reason=change.reason)
 
     def _restarted(self, name: str, generation: int, cause: BaseException) -> None:
         self._observers.metrics.actor_restarted(name)
         log.warning("actor_restarted", actor=name, generation=generation, cause=describe(cause))
+
+
+def _words(error: StartFailed | RestartLimit) -> str:
+    """Say what ended the daemon. What was foreseen is a sentence for people; of anything else they get the kind too."""
+    if isinstance(error, StartFailed) and isinstance(error.__cause__, ApiError):
+        return f"{error.actor} did not start: {error.__cause__}"
+    return str(error)
 
 
 def _crashed(name: str, generation: int, cause: BaseException) -> None:

@@ -79,6 +79,10 @@ async def test_either_signal_stops_in_order(home: Path, fresh_database_url: str,
 
         assert await node.exited(within=10) == 0
 
+        told = [json.loads(line) for line in node.log.read_text().splitlines()]
+        way_down = told[[line["event"] for line in told].index("stopping") :]
+        assert [line for line in way_down if line["level"] != "info"] == [], "an orderly stop is nothing to warn of"
+
 
 async def test_an_open_stream_is_told_and_does_not_hold_up_the_stop(home: Path, fresh_database_url: str) -> None:
     async with (

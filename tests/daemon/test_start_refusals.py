@@ -32,7 +32,7 @@ async def test_a_taken_port_is_named(home: Path, fresh_database_url: str) -> Non
         code, last = await refusal(Daemon(home / "node", port=port, database_url=fresh_database_url))
 
     assert code == 3
-    assert f"127.0.0.1:{port}" in last
+    assert f"did not start: cannot listen on 127.0.0.1:{port}" in last
     assert "taken" in last
 
 
