@@ -288,8 +288,10 @@ class Node:
         is_well = change.current in (HealthState.UP, HealthState.STARTING)
         # On the way down every part says so; what else is wrong then is still worth a warning.
         is_stop = self._stopping.cancel_called and (change.reason or "").endswith("stopped")
-        tell = log.info if is_well or is_stop else log.warning
-        tell("health_changed", component=change.component, state=change.current, reason=change.reason)
+        if is_well or is_stop:
+            log.info("health_changed", component=change.component, state=change.current, reason=change.reason)
+        else:
+            log.warning("health_changed", component=change.component, state=change.current, reason=change.reason)
 
     def _restarted(self, name: str, generation: int, cause: BaseException) -> None:
         self._observers.metrics.actor_restarted(name)
