@@ -24,6 +24,7 @@ SCOPED = {"private", "source"}
 PriorityName = Literal["skip", "low", "normal", "high"]
 _PRIORITIES = get_args(PriorityName)
 _INDEX = re.compile("0|[1-9][0-9]{0,6}", re.ASCII)
+NO_FIELD = "is no field of this call"
 _SHOWN = 32
 """How many wrong priorities a refusal names."""
 
@@ -99,7 +100,7 @@ def _message(detail: Any) -> str:
     if detail["type"] == "extra_forbidden":
         if detail["loc"][-1] in SCOPED:
             return "would change the info-hash of an existing torrent; only a new one can have it"
-        return "is no field of this call"
+        return NO_FIELD
     if detail["type"] == "missing":
         return "is needed"
     return str(detail["msg"]).removeprefix("Value error, ")

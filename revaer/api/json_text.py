@@ -33,14 +33,18 @@ class _Doubled(dict[str, Any]):
 class _Reader:
     """Notes whether an object has keys that are refused; where they are is looked for afterwards."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str) -> None:
         self.has_wrong_keys = False
+        self._what = what
 
     def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         is_doubled = len(found) < len(pairs)
         self.has_wrong_keys |= is_doubled or max(map(len, found), default=0) > JSON_KEY_CHARS
         return _Doubled(pairs) if is_doubled else found
+
+    def constant(self, name: str) -> NoReturn:
+        raise MalformedRequest(f"{self._what} is no JSON: {name} is no number")
 
 
 def is_quick(text: bytes | str) -> bool:
@@ -55,8 +59,12 @@ def _size_of(text: bytes | str) -> int:
     return text.count(",") + text.count("[") + text.count("{")
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, what: str = "the body") -> Any:
     """Parse JSON text.
+
+    Args:
+        body: the text.
+        what: what a refusal calls it.
 
     Raises:
         MalformedRequest: it is empty, no JSON, not UTF-8, nested too deeply, has a key twice or an endless one, or
@@ -64,30 +72,30 @@ def parse_json(body: bytes) -> Any:
         BodyTooLarge: it holds more values than a body may.
     """
     if not body:
-        raise MalformedRequest("the body is empty")
+        raise MalformedRequest(f"{what} is empty")
     size = _size_of(body)
     if size > JSON_VALUES:
-        raise BodyTooLarge("the body", JSON_VALUES, unit="values")
-    reader = _Reader()
+        raise BodyTooLarge(what, JSON_VALUES, unit="values")
+    reader = _Reader(what)
     try:
         value = _decoder(reader, gently=size > _QUICK_VALUES).decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise MalformedRequest("the body is not UTF-8") from error
+        raise MalformedRequest(f"{what} is not UTF-8") from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise MalformedRequest(f"the body is no JSON: {error.msg} at {place}") from error
+        raise MalformedRequest(f"{what} is no JSON: {error.msg} at {place}") from error
     except ValueError as error:
-        raise MalformedRequest("the body holds a number with too many digits") from error
+        raise MalformedRequest(f"{what} holds a number with too many digits") from error
     except RecursionError as error:
-        raise MalformedRequest("the body is nested too deeply") from error
+        raise MalformedRequest(f"{what} is nested too deeply") from error
     if reader.has_wrong_keys or b"\\u" in body or size > JSON_DEPTH:
-        _check(value)
+        _check(value, what)
     return value
 
 
 def _decoder(reader: _Reader, *, gently: bool) -> json.JSONDecoder:
     """Return what parses; `gently` lets other threads run meanwhile, and takes longer."""
-    decoder: Any = json.JSONDecoder(object_pairs_hook=reader.object, parse_constant=_no_constant)
+    decoder: Any = json.JSONDecoder(object_pairs_hook=reader.object, parse_constant=reader.constant)
     if gently:
         # The scanner in C holds the interpreter's lock from the first value to the last, also in a worker.
         decoder.scan_once = _SCANNERS.py_make_scanner(decoder)
@@ -95,10 +103,10 @@ def _decoder(reader: _Reader, *, gently: bool) -> json.JSONDecoder:
     return whole
 
 
-def _check(value: Any) -> None:
+def _check(value: Any, what: str) -> None:
     wrong = list(islice(_faults(value, "", JSON_DEPTH), _SHOWN))
     if wrong:
-        raise MalformedRequest("the body is no JSON as this server takes it", wrong)
+        raise MalformedRequest(f"{what} is no JSON as this server takes it", wrong)
 
 
 def _faults(value: Any, place: str, depth: int) -> Iterator[InvalidParam]:
@@ -129,7 +137,3 @@ def _faults_of_object(value: dict[str, Any], place: str, depth: int) -> Iterator
 
 def _shown(key: str) -> str:
     return _SURROGATE.sub("\ufffd", key[:JSON_KEY_CHARS])
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise MalformedRequest(f"the body is no JSON: {name} is no number")

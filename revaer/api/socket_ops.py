@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
 from revaer.api.errors import InvalidBody, MalformedRequest
 from revaer.api.event_filter import EventFilter
-from revaer.api.fields import Body, validate
+from revaer.api.fields import NO_FIELD, Body, validate
 from revaer.api.json_text import parse_json
 from revaer.api.keys import torrent_key
 from revaer.api.settings import FILTER_IDS
@@ -118,13 +118,21 @@ def parse_op(document: Any) -> Op:
                 validate(_PLAIN, document)
                 return Ping()
     except InvalidBody as error:
-        raise MalformedRequest(str(error), error.params) from None
+        raise _refusal(error) from None
     raise MalformedRequest("the field op is needed: subscribe, unsubscribe or ping")
 
 
 def parse_message(text: str) -> Any:
     """Read a message as JSON. Raises: MalformedRequest, BodyTooLarge."""
-    return parse_json(text.encode("utf-8", "surrogatepass"))
+    return parse_json(text.encode("utf-8", "surrogatepass"), "the message")
+
+
+def _refusal(error: InvalidBody) -> MalformedRequest:
+    """Say of a message what the error says of a body."""
+    params = [
+        replace(param, message=param.message.replace(NO_FIELD, "is no field of this message")) for param in error.params
+    ]
+    return MalformedRequest(str(InvalidBody(params)), params)
 
 
 def _subscription(asked: SubscribeBody) -> Subscribe:
