@@ -121,8 +121,11 @@ class DataDirectory:
                 f"another revaer daemon (process {holder or 'unknown'}) already runs on {self.root}. "
                 "Stop it first, or give this one another --data-dir."
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise DirectoryUnusable(f"cannot write {self.root / 'lock'}: {error.strerror}. {_advice(error)}") from error
 
     def next_epoch(self) -> int:
         """Count this start, durably, and return the count; event ids grow with it.

@@ -98,6 +98,17 @@ def test_a_counter_that_cannot_be_written_says_what_to_do(
             count()
 
 
+def test_a_lock_that_cannot_be_written_says_what_to_do(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    with pytest.raises(DirectoryUnusable, match=r"cannot write .*/lock: .*\. Make room"), directory.locked():
+        pytest.fail("it is not noted who holds it")
+
+
 def test_the_announcement_comes_and_goes(directory: DataDirectory) -> None:
     directory.announce(url="http://127.0.0.1:9", epoch=4)
     assert directory.runtime.read_text() == f'{{"pid": {os.getpid()}, "url": "http://127.0.0.1:9", "epoch": 4}}'
