@@ -138,11 +138,13 @@ async def test_payload_goes_into_the_library_as_the_policy_says(home: Path, mode
         entry = node.data_dir / "library" / "Notes"
         assert done["state"]["kind"] == ("completed" if mode == "move" else "seeding")
         assert await trio.to_thread.run_sync(tree, entry) == BESIDE
-        is_left = await trio.Path(node.data_dir / "downloads" / "Notes" / "about.nfo").exists()
+        is_left = await trio.Path(node.data_dir / "downloads" / "Notes").exists()
         assert is_left == (mode == "copy")
         await node.stop()
         await node.start()
         assert (await until_complete(node, key))["library_path"] == str(entry)
+        assert (await node.api.remove(key, delete_data=True)).status_code < 300
+        assert await trio.to_thread.run_sync(tree, entry) == BESIDE
 
 
 async def test_queue_is_paused_over_a_restart_and_says_so(home: Path) -> None:
