@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -68,7 +68,8 @@ class LoopWatch(trio.abc.Instrument):
         try:
             yield
         finally:
-            trio.lowlevel.remove_instrument(self)
+            with suppress(KeyError):  # trio has done so when a stall could not be told
+                trio.lowlevel.remove_instrument(self)
             self.busy_since = None
 
     def longest_recent(self) -> float:

@@ -113,7 +113,7 @@ class StallLog:
             seconds=round(stall.seconds, 3),
             kind=stall.kind,
             task=sample.task,
-            stack=list(sample.stack),
+            places=list(sample.stack),
             untold=untold,
         )
 

@@ -10,6 +10,8 @@ from revaer.telemetry.reference import ANY_LEVEL, LEVELS, is_log
 from tests.architecture.test_size_caps import MODULES, identify
 
 METHODS = {*LEVELS, ANY_LEVEL}
+TAKEN = {"stack", "exception", "level", "timestamp", "event"}
+"""What the renderers take for their own: in another type it ends them."""
 
 
 def is_getattr(node: ast.AST) -> bool:
@@ -30,6 +32,8 @@ def unlisted(tree: ast.AST) -> Iterator[str]:
                 yield f"{node.lineno}: a name that is no literal"
             elif any(keyword.arg is None for keyword in call.keywords):
                 yield f"{node.lineno}: fields that are not spelled out"
+            elif any(keyword.arg in TAKEN for keyword in call.keywords):
+                yield f"{node.lineno}: a field that the log has for itself"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=identify)
@@ -44,6 +48,7 @@ def test_every_log_line_can_be_listed(path: Path) -> None:
         "log.warning()",
         "self._log.error(f'{name}_failed')",
         "log.info('done', **facts)",
+        "log.info('done', stack=[])",
         "getattr(log, level)('done')",
         "tell = log.info if fine else log.warning",
     ],

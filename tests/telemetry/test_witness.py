@@ -7,6 +7,7 @@ import threading
 
 import pytest
 import trio
+from structlog.dev import ConsoleRenderer
 from structlog.testing import capture_logs
 
 from revaer.quiet import Quiet
@@ -91,7 +92,7 @@ def test_stall_is_told_with_what_the_loop_did_in_it() -> None:
     with capture_logs() as lines:
         stalls.take(Stall(0.5, "busy", 7.0))
     (line,) = lines
-    assert (line["event"], line["seconds"], line["kind"], line["task"], line["stack"]) == (
+    assert (line["event"], line["seconds"], line["kind"], line["task"], line["places"]) == (
         "loop_stalled",
         0.5,
         "busy",
@@ -100,12 +101,32 @@ def test_stall_is_told_with_what_the_loop_did_in_it() -> None:
     )
 
 
+def test_stall_can_be_told_to_people() -> None:
+    """The renderer of text has words of its own."""
+    with capture_logs() as lines:
+        StallLog(lambda: Sample(7.0, "the task", ("a.py:1 f",))).take(Stall(0.5, "busy", 7.0))
+    (line,) = lines
+    assert "a.py:1 f" in str(ConsoleRenderer(colors=False)(None, "warning", dict(line)))
+
+
+async def test_stall_that_cannot_be_told_ends_the_watch_and_nothing_else() -> None:
+    def fail(_stall: Stall) -> None:
+        raise LookupError("a fault of ours")
+
+    moments = iter(range(1000))
+    watch = LoopWatch(on_stall=fail, clock=lambda: float(next(moments)))
+    with watch.watching():
+        for _ in range(3):
+            await trio.lowlevel.checkpoint()
+    assert watch.longest > 0
+
+
 @pytest.mark.parametrize("stall", [Stall(0.5, "busy", 8.0), Stall(0.5, "late", 8.0)])
 def test_stall_without_a_sample_of_its_own_names_no_task(stall: Stall) -> None:
     stalls = StallLog(lambda: Sample(7.0, "another", ()))
     with capture_logs() as lines:
         stalls.take(stall)
-    assert (lines[0]["task"], lines[0]["stack"]) == (None, [])
+    assert (lines[0]["task"], lines[0]["places"]) == (None, [])
 
 
 def test_short_stalls_are_counted_and_not_told() -> None:
