@@ -72,6 +72,7 @@ async def test_a_torrent_is_added_shown_changed_and_removed(node: Daemon, revaer
     assert (await revaer("status", torrent_id)).code == 3
 
 
+@pytest.mark.drill
 async def test_events_are_followed_across_a_kill_without_a_gap(
     node: Daemon, revaer: Shell, metainfo: bytes, tmp_path: Path
 ) -> None:

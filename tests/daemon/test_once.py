@@ -42,6 +42,7 @@ async def ids(node: Daemon) -> list[str]:
     return [row["id"] for row in rows]
 
 
+@pytest.mark.drill
 async def test_an_answer_outlives_a_kill(home: Path, fresh_database_url: str) -> None:
     async with daemon(home / "node", database_url=fresh_database_url, engine="simulated") as node:
         first = await add(node, "k")
@@ -60,6 +61,7 @@ async def test_an_answer_outlives_a_kill(home: Path, fresh_database_url: str) ->
         assert_problem(await add(node, "k", 1), 409, "conflict")
 
 
+@pytest.mark.drill
 async def test_what_a_call_made_before_it_was_cut_off_is_its_answer(home: Path, fresh_database_url: str) -> None:
     async with daemon(home / "node", database_url=fresh_database_url, engine="simulated") as node:
         first = await add(node, "k")

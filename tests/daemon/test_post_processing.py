@@ -129,6 +129,7 @@ async def test_failure_says_what_to_do_and_a_retry_heals_it(home: Path) -> None:
         assert (await until_complete(node, key))["library_path"] == str(obstacle)
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("mode", ["move", "copy"])
 async def test_payload_goes_into_the_library_as_the_policy_says(home: Path, mode: str) -> None:
     torrent = torrent_of(BESIDE, name="Notes", root=home / "node" / "downloads")
@@ -147,6 +148,7 @@ async def test_payload_goes_into_the_library_as_the_policy_says(home: Path, mode
         assert await trio.to_thread.run_sync(tree, entry) == BESIDE
 
 
+@pytest.mark.drill
 async def test_queue_is_paused_over_a_restart_and_says_so(home: Path) -> None:
     torrent = a_show(home / "node" / "downloads")
     async with daemon(home / "node") as node:

@@ -62,7 +62,7 @@ def test_without_a_kill_it_is_a_plain_download_that_can_be_kept(folder: Path) ->
 
 @pytest.mark.parametrize(
     "moment",
-    ["add", "kill", *(pytest.param(moment, marks=pytest.mark.drill) for moment in ("daemon", "restart"))],
+    ["add", *(pytest.param(moment, marks=pytest.mark.drill) for moment in ("daemon", "kill", "restart"))],
 )
 def test_ctrl_c_at_any_moment_leaves_nothing_behind(folder: Path, moment: str) -> None:
     process = spawn(folder)
