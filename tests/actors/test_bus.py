@@ -334,3 +334,14 @@ def test_figures_of_a_subscriber() -> None:
     assert (figures.name, figures.depth, figures.peak, figures.capacity, figures.lagged) == ("reader", 4, 3, 3, 1)
     drain(subscription)
     assert bus.subscribers()[0].depth == 0
+
+
+async def test_who_waits_hears_what_a_faulty_filter_raised() -> None:
+    def fail(_event: str) -> bool:
+        raise LookupError("a fault of the filter")
+
+    bus = make_bus()
+    subscription = bus.subscribe("reader", wants=fail)
+    bus.publish("a")
+    with pytest.raises(LookupError, match="a fault of the filter"):
+        await subscription.wait()
