@@ -26,7 +26,6 @@ from revaer.session.messages import (
     Recheck,
     Resume,
     SessionRefusal,
-    SessionUnavailable,
     SetPieceDeadline,
     SetRate,
     SetSequential,
@@ -142,18 +141,8 @@ class ActionDesk:
 
         `restore` has the engine follow the options that the torrent has.
         """
-        core = self._core
         await self._fetch(torrent, needed=False)
-        await core.intents.update(torrent, options=options)
-        if torrent.present:
-            try:
-                await core.gate.call(apply())
-            except SessionRefusal as error:
-                core.intents.owe(torrent.id)
-                if isinstance(error, SessionUnavailable):
-                    core.take_back_later(torrent, restore)
-                raise
-        torrent.options = options
+        await self._core.wish(torrent, options, apply, restore)
         self._records.want(torrent)
 
     async def _cap(self, torrent: Torrent, action: SetRate) -> None:

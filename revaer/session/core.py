@@ -21,7 +21,7 @@ from revaer.session.disk import DiskDesk
 from revaer.session.disk_calls import Lane
 from revaer.session.gate import EngineGate
 from revaer.session.intents import Intents
-from revaer.session.messages import ActionRefused, SessionUnavailable, UnknownTorrent
+from revaer.session.messages import ActionRefused, SessionRefusal, SessionUnavailable, UnknownTorrent
 from revaer.session.port import Engine, FileEntry
 from revaer.session.rates import RateDesk
 from revaer.session.serial import Jobs, Turns
@@ -86,6 +86,35 @@ class Core:
             if torrent.removing is not None:
                 raise ActionRefused("it is being removed")
             yield torrent
+
+    async def wish(
+        self,
+        torrent: Torrent,
+        options: TorrentOptions,
+        apply: Callable[[], Awaitable[None]],
+        restore: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Make new options durable, then have the engine follow them; the old ones hold when it does not.
+
+        Args:
+            torrent: whose turn it is.
+            options: the new ones.
+            apply: has the engine follow them.
+            restore: has it follow the options that the torrent has.
+
+        Raises:
+            SessionRefusal: the store or the engine refused, or does not answer.
+        """
+        await self.intents.update(torrent, options=options)
+        if torrent.present:
+            try:
+                await self.gate.call(apply())
+            except SessionRefusal as error:
+                self.intents.owe(torrent.id)
+                if isinstance(error, SessionUnavailable):
+                    self.take_back_later(torrent, restore)
+                raise
+        torrent.options = options
 
     def take_back_later(self, torrent: Torrent, restore: Callable[[], Awaitable[None]]) -> None:
         """Bring an engine that was silent back to what holds: it may have followed a wish that was not kept.

@@ -15,8 +15,6 @@ from revaer.session.messages import (
     EditTrackers,
     EditWebSeeds,
     ListEdit,
-    SessionRefusal,
-    SessionUnavailable,
     TooManyUrls,
     TrackerView,
     UnknownUrl,
@@ -102,18 +100,7 @@ class UrlDesk:
         apply: Callable[[], Awaitable[None]],
         restore: Callable[[], Awaitable[None]],
     ) -> None:
-        """Make new options durable, then have the engine follow them; `restore` has it follow what the torrent has."""
-        core = self._core
-        await core.intents.update(torrent, options=options)
-        if torrent.present:
-            try:
-                await core.gate.call(apply())
-            except SessionRefusal as error:
-                core.intents.owe(torrent.id)
-                if isinstance(error, SessionUnavailable):
-                    core.take_back_later(torrent, restore)
-                raise
-        torrent.options = options
+        await self._core.wish(torrent, options, apply, restore)
         self._on_changed(torrent)
 
 
